@@ -1,0 +1,2 @@
+//! Subcommands, nothing else.
+fn main() {}
