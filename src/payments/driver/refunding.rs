@@ -1,0 +1,51 @@
+//! Giving money back, and marking what stays with the hotel.
+
+use innkeeper_booking::provider::{ProviderError, Refund, RefundView, Step, key};
+use stripe_client_core::StripeRequest as _;
+use stripe_core::payment_intent::UpdatePaymentIntent;
+use stripe_core::refund::{CreateRefund, RetrieveRefund};
+
+use super::charging::strategy;
+use super::failure::{Failure, after_the_effect};
+use super::observe::Op;
+use super::{Stripe, checked, metadata, view};
+
+impl Stripe {
+    /// Gives money back, under the attempt's key. A repeated answer is not believed: the refund is read again,
+    /// because it may have failed since. A refund may come back [`Pending`](super::RefundState::Pending) and fail
+    /// days later.
+    pub async fn refund(&self, refund: &Refund) -> Result<RefundView, ProviderError> {
+        let strategy = strategy(&key(&refund.uid, Step::Refund, refund.attempt))?;
+        let request = CreateRefund::new()
+            .payment_intent(checked(&refund.intent)?)
+            .amount(refund.amount)
+            .metadata(metadata::of_refund(refund))
+            .customize();
+        let call = self.transport.begin(Op::Refund, Some(refund.attempt));
+        let sent = Box::pin(request.request_strategy(strategy).send(&call)).await;
+        let answer = call.finish(sent).map_err(Failure::into_error)?;
+        if answer.replayed {
+            return self.read_refund(answer.value.id.as_str()).await.map_err(after_the_effect);
+        }
+        view::refund(&answer.value).map_err(|error| Failure::from(error).into_error())
+    }
+
+    async fn read_refund(&self, id: &str) -> Result<RefundView, ProviderError> {
+        let id = checked(id)?;
+        let call = self.transport.begin(Op::ReadRefund, None);
+        let request = RetrieveRefund::new(id).customize();
+        let sent = Box::pin(request.send(&call)).await;
+        let answer = call.finish(sent).map_err(|failure| failure.about(id))?;
+        view::refund(&answer.value).map_err(|error| Failure::from(error).about(id))
+    }
+
+    /// Marks an intent: what is left of it (`kept`, minor units) stays with the hotel, and no sweep gives it back.
+    /// Can be repeated.
+    pub async fn mark_settled(&self, id: &str, kept: i64) -> Result<(), ProviderError> {
+        let id = checked(id)?;
+        let call = self.transport.begin(Op::MarkSettled, None);
+        let request = UpdatePaymentIntent::new(id).metadata(metadata::of_settlement(kept)).customize();
+        let sent = Box::pin(request.send(&call)).await;
+        call.finish(sent).map(|_| ()).map_err(|failure| failure.about(id))
+    }
+}

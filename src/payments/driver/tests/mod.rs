@@ -1,0 +1,1 @@
+//! The driver against scripted answers, and against the embedded provider.

@@ -1,0 +1,3 @@
+//! Payments: the Stripe driver, and the embedded provider that speaks the subset of Stripe's API it uses.
+
+pub mod driver;
