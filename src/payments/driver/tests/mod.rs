@@ -1,1 +1,7 @@
 //! The driver against scripted answers, and against the embedded provider.
+
+mod charging;
+mod errors;
+mod finding;
+mod script;
+mod telling;
