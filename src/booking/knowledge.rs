@@ -1,0 +1,126 @@
+//! What is learnt in one pass over a Reservation: the answers of the effects that were performed.
+
+use jiff::Timestamp;
+
+use crate::provider::{Fenced, Intent, ProviderError, RefundView};
+
+/// What has been learnt of the charge in this pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ChargeKnown {
+    /// The provider has not been asked.
+    #[default]
+    NotAsked,
+    /// The provider was asked and has no intent of this attempt.
+    Nothing,
+    /// This is the intent.
+    Intent(Intent),
+    /// The provider gave no result.
+    Failed(ProviderError),
+}
+
+/// What has been learnt of the nights in this pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum NightsKnown {
+    /// The calendars have not been asked.
+    #[default]
+    NotAsked,
+    /// All are held, in calendars of this Room.
+    Held {
+        /// UID of the Room whose calendars they are.
+        room_uid: String,
+    },
+    /// Not to be had; an uncached read showed it.
+    Full {
+        /// What is full, in words.
+        why: String,
+    },
+    /// None is held any more.
+    Released,
+    /// The calendars could not be read or written just now.
+    Busy,
+}
+
+/// What has been learnt in this pass; forgotten at its end, so that nothing is believed for long.
+#[allow(clippy::struct_excessive_bools, reason = "four separate things that are known or not")]
+#[derive(Debug, Clone, Default)]
+pub struct Knowledge {
+    /// The Room was read past the cache.
+    pub room_is_fresh: bool,
+    /// The attempt now in the status was stored in this pass: nothing has been sent under it yet.
+    pub attempt_is_new: bool,
+    /// When the API server recorded `state: Cancelled`.
+    pub cancel_recorded: Option<Timestamp>,
+    /// The charge.
+    pub charge: ChargeKnown,
+    /// Why the last refund gave no result.
+    pub refund_failed: Option<ProviderError>,
+    /// The nights.
+    pub nights: NightsKnown,
+    /// The intent carries the mark that what is left stays with the hotel.
+    pub marked: bool,
+    /// Marking it gave no result.
+    pub mark_failed: bool,
+}
+
+/// The answer to an effect. Finalizers are not here: they come back as the object itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The Room was read past the cache; the caller shows what came of it as the Room.
+    RoomRead,
+    /// When `state: Cancelled` was recorded.
+    Cancellation(Timestamp),
+    /// To a charge, and to cancelling an intent.
+    Charge(Result<Intent, ProviderError>),
+    /// To looking a charge up.
+    Look(Result<Option<Intent>, ProviderError>),
+    /// To a fence.
+    Fence(Result<Fenced, ProviderError>),
+    /// To a refund.
+    Refund(Result<RefundView, ProviderError>),
+    /// To marking an intent as settled.
+    Mark(Result<(), ProviderError>),
+    /// To taking or releasing nights.
+    Nights(NightsKnown),
+}
+
+impl Knowledge {
+    /// Takes an answer in.
+    pub fn learn(&mut self, answer: Answer) {
+        match answer {
+            Answer::RoomRead => self.room_is_fresh = true,
+            Answer::Cancellation(at) => self.cancel_recorded = Some(at),
+            Answer::Charge(Ok(intent))
+            | Answer::Look(Ok(Some(intent)))
+            | Answer::Fence(Ok(Fenced::Standing(intent))) => {
+                self.charge = ChargeKnown::Intent(intent);
+            }
+            Answer::Look(Ok(None)) => self.charge = ChargeKnown::Nothing,
+            Answer::Fence(Ok(Fenced::ChargeCameFirst)) => {
+                self.charge = ChargeKnown::Failed(ProviderError::Mismatch);
+            }
+            Answer::Charge(Err(error)) | Answer::Look(Err(error)) | Answer::Fence(Err(error)) => {
+                self.charge = ChargeKnown::Failed(error);
+            }
+            Answer::Refund(Ok(refund)) => self.learn_refund(refund),
+            Answer::Refund(Err(error)) => {
+                // Refused as invalid, most often because somebody refunded it in the dashboard: a fresh look decides.
+                if matches!(error, ProviderError::Invalid { .. }) {
+                    self.charge = ChargeKnown::NotAsked;
+                }
+                self.refund_failed = Some(error);
+            }
+            // An intent that the provider does not know holds no money that could be marked.
+            Answer::Mark(Ok(()) | Err(ProviderError::NotFound(_))) => self.marked = true,
+            Answer::Mark(Err(_)) => self.mark_failed = true,
+            Answer::Nights(nights) => self.nights = nights,
+        }
+    }
+
+    fn learn_refund(&mut self, refund: RefundView) {
+        let ChargeKnown::Intent(intent) = &mut self.charge else { return };
+        match intent.refunds.iter_mut().find(|r| r.id == refund.id) {
+            Some(known) => *known = refund,
+            None => intent.refunds.push(refund),
+        }
+    }
+}

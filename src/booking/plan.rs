@@ -1,0 +1,154 @@
+//! The planner: everything known in, the next thing to do out.
+//!
+//! One function per stage. The order within a stage is the order in which things are safe: finalizer, stored intent,
+//! charge, nights, stored outcome; and on the way back stored decision, money, nights, stored end.
+
+mod closing;
+mod opening;
+mod running;
+mod settled;
+
+use innkeeper_api::{Reservation, ReservationStatus, WantedState};
+use jiff::Timestamp;
+
+use crate::inventory::Stay;
+use crate::observed::{Observed, Plan, Wake};
+use crate::provider::{Charge, LookFor, Tags};
+use crate::status::{Stage, stage};
+
+/// Says what to do next about one Reservation.
+#[must_use]
+pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
+    let context = Context::of(observed, now);
+    let next = match stage(&context.status) {
+        Stage::Open => opening::plan(&context),
+        Stage::InProgress => running::plan(&context),
+        Stage::Closing(end) => closing::plan(&context, end),
+        Stage::Confirmed => settled::confirmed(&context),
+        Stage::Closed(_) => settled::closed(&context),
+        Stage::Foreign => Plan::Wait(Wake::OnChange),
+    };
+    context.finish(next)
+}
+
+/// What every stage reads.
+struct Context<'a> {
+    observed: &'a Observed<'a>,
+    now: Timestamp,
+    status: ReservationStatus,
+}
+
+impl<'a> Context<'a> {
+    fn of(observed: &'a Observed<'a>, now: Timestamp) -> Self {
+        let status = observed.reservation.status.clone().unwrap_or_default();
+        Self { observed, now, status }
+    }
+
+    fn reservation(&self) -> &'a Reservation {
+        self.observed.reservation
+    }
+
+    fn generation(&self) -> i64 {
+        self.reservation().metadata.generation.unwrap_or(0)
+    }
+
+    fn uid(&self) -> &'a str {
+        self.reservation().metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// When the API server recorded the deletion.
+    fn deleted_at(&self) -> Option<Timestamp> {
+        self.reservation().metadata.deletion_timestamp.as_ref().map(|t| t.0)
+    }
+
+    fn wants_cancel(&self) -> bool {
+        self.reservation().spec.state == Some(WantedState::Cancelled)
+    }
+
+    fn has_finalizer(&self, name: &str) -> bool {
+        self.reservation().metadata.finalizers.iter().flatten().any(|f| f == name)
+    }
+
+    /// Finalizers that must still be put on before anything is touched; none on an object being deleted, which takes
+    /// no new ones.
+    fn missing_finalizers(&self) -> Vec<String> {
+        if self.deleted_at().is_some() {
+            return Vec::new();
+        }
+        self.observed.settings.finalizers.iter().filter(|f| !self.has_finalizer(f)).cloned().collect()
+    }
+
+    /// What was agreed to be collected here, in minor units.
+    fn amount(&self) -> i64 {
+        self.status.quote.as_ref().map_or(0, |q| q.collect_online)
+    }
+
+    /// The attempt that may have been sent, where there is one.
+    fn attempt(&self) -> Option<u32> {
+        self.status.payment.as_ref().and_then(|p| p.attempt)
+    }
+
+    fn stay(&self) -> Stay {
+        let spec = &self.reservation().spec;
+        Stay { uid: self.uid().to_owned(), from: spec.check_in, to: spec.check_out, units: spec.units }
+    }
+
+    fn tags(&self) -> Tags {
+        let meta = &self.reservation().metadata;
+        Tags {
+            installation: self.observed.settings.installation.clone(),
+            namespace: meta.namespace.clone().unwrap_or_default(),
+            name: meta.name.clone().unwrap_or_default(),
+            uid: self.uid().to_owned(),
+            check_in: self.reservation().spec.check_in,
+        }
+    }
+
+    fn charge(&self, attempt: u32) -> Charge {
+        let spec = &self.reservation().spec;
+        Charge {
+            tags: self.tags(),
+            attempt,
+            amount: self.amount(),
+            currency: self.status.quote.as_ref().map(|q| q.currency.clone()).unwrap_or_default(),
+            method: spec.payment.method.clone().unwrap_or_default(),
+        }
+    }
+
+    fn look_for(&self, attempt: u32) -> LookFor {
+        let payment = self.status.payment.clone().unwrap_or_default();
+        LookFor {
+            id: payment.id,
+            tags: self.tags(),
+            attempt,
+            since: payment.attempted_at.unwrap_or(self.now),
+        }
+    }
+
+    /// A write if the status would change in anything but its stamps; else what comes after it.
+    fn write_or(&self, status: ReservationStatus, otherwise: Plan) -> Plan {
+        if status == self.status { otherwise } else { Plan::Write(Box::new(status)) }
+    }
+
+    /// Stamps what is written with the generation it was judged on, and writes the stamp alone where a new generation
+    /// changed nothing else: `kubectl wait` and kstatus hang without it.
+    fn finish(&self, next: Plan) -> Plan {
+        let generation = self.generation();
+        match next {
+            Plan::Write(mut status) => {
+                status.observed_generation = generation;
+                status.conditions.observe(generation);
+                Plan::Write(status)
+            }
+            Plan::Wait(_)
+                if !self.status.conditions.0.is_empty() && self.status.observed_generation < generation =>
+            {
+                let mut status = self.status.clone();
+                status.observed_generation = generation;
+                status.conditions.observe(generation);
+                Plan::Write(Box::new(status))
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Given up: what was taken goes back, first the money, then the nights, then the end is stored.
+//!
+//! Nothing here happens before the decision is stored. A charge whose outcome is unknown is looked up; where there is
+//! none, it is fenced, so that it can never land after the end was written.
+
+use innkeeper_api::{Decision, Reason};
+
+use super::Context;
+use crate::knowledge::{ChargeKnown, NightsKnown};
+use crate::observed::{Effect, Plan, Wake};
+use crate::policy::percent_back;
+use crate::provider::{Intent, IntentState, ProviderError, Refund, RefundState};
+use crate::status::{self, End, Stage, stage};
+
+/// The decision, where cancelling or deleting asks for one. Seen together, the earlier one counts.
+pub(super) fn asked(context: &Context<'_>) -> Option<Plan> {
+    let deleted = context.deleted_at();
+    if !context.wants_cancel() {
+        let at = deleted?;
+        return Some(Plan::Write(Box::new(status::withdrawing(&context.status, at, context.now))));
+    }
+    let Some(cancelled) = context.observed.known.cancel_recorded else {
+        return Some(Plan::Do(Effect::ReadCancellation));
+    };
+    if let Some(at) = deleted.filter(|at| *at < cancelled) {
+        return Some(Plan::Write(Box::new(status::withdrawing(&context.status, at, context.now))));
+    }
+    // The policy is for what was booked; before that everything goes back.
+    let booked = stage(&context.status) == Stage::Confirmed;
+    let deadlines = context.status.quote.as_ref().map(|q| q.refund_deadlines.as_slice()).unwrap_or_default();
+    let refund_percent = if booked { percent_back(deadlines, cancelled) } else { 100 };
+    let decision = Decision { at: cancelled, refund_percent };
+    Some(Plan::Write(Box::new(status::cancelling(&context.status, decision, context.now))))
+}
+
+pub(super) fn plan(context: &Context<'_>, end: End) -> Plan {
+    let intent = match money(context) {
+        Money::Settled(intent) => intent,
+        Money::Next(plan) => return plan,
+    };
+    match context.observed.known.nights {
+        NightsKnown::Released => {
+            Plan::Write(Box::new(status::closed(&context.status, end, intent, context.now)))
+        }
+        NightsKnown::Busy => Plan::Wait(Wake::Retry),
+        _ => Plan::Do(Effect::Release(context.stay())),
+    }
+}
+
+/// How the money stands on its way back.
+enum Money<'a> {
+    /// Nothing more will move. The intent, where one was made.
+    Settled(Option<&'a Intent>),
+    /// Something else comes first.
+    Next(Plan),
+}
+
+fn money<'a>(context: &Context<'a>) -> Money<'a> {
+    let Some(attempt) = context.attempt() else { return Money::Settled(None) };
+    let intent = match &context.observed.known.charge {
+        ChargeKnown::NotAsked => return Money::Next(Plan::Do(Effect::Look(context.look_for(attempt)))),
+        ChargeKnown::Nothing => return Money::Next(Plan::Do(Effect::Fence(context.charge(attempt)))),
+        // A request that the provider calls invalid under this key made nothing, and makes nothing when repeated.
+        ChargeKnown::Failed(ProviderError::Invalid { .. }) => return Money::Settled(None),
+        ChargeKnown::Failed(error) => return Money::Next(unanswered(context, error)),
+        ChargeKnown::Intent(intent) => intent,
+    };
+    match &intent.state {
+        IntentState::Captured => refund(context, intent),
+        IntentState::Declined { .. } | IntentState::Cancelled => Money::Settled(Some(intent)),
+        IntentState::Open => Money::Next(Plan::Do(Effect::CancelIntent(intent.id.clone()))),
+        IntentState::Processing => Money::Next(Plan::Wait(Wake::Poll)),
+    }
+}
+
+fn refund<'a>(context: &Context<'a>, intent: &'a Intent) -> Money<'a> {
+    let payment = context.status.payment.clone().unwrap_or_default();
+    // Until this decision was stored, captured may not have been: what is kept is then nothing of it.
+    let due = intent.captured - payment.kept - intent.returning();
+    if due <= 0 {
+        if intent.refunds.iter().any(|r| r.state == RefundState::Pending) {
+            let pending = status::refund_pending(&context.status, intent, context.now);
+            return Money::Next(context.write_or(pending, Plan::Wait(Wake::Poll)));
+        }
+        return Money::Settled(Some(intent));
+    }
+    let attempt = payment.refund_attempt.unwrap_or(1);
+    let ours = intent.refunds.iter().rev().find(|r| r.attempt == Some(attempt));
+    if let Some(why) = ours.and_then(|r| failure(&r.state)) {
+        let failed = status::refund_failed(&context.status, intent, &why, context.now);
+        return Money::Next(context.write_or(failed, Plan::Wait(Wake::Poll)));
+    }
+    match &context.observed.known.refund_failed {
+        None => Money::Next(Plan::Do(Effect::Refund(Refund {
+            uid: context.uid().to_owned(),
+            attempt,
+            intent: intent.id.clone(),
+            amount: due,
+        }))),
+        Some(ProviderError::Invalid { code, .. }) => {
+            let failed = status::refund_failed(&context.status, intent, code, context.now);
+            Money::Next(context.write_or(failed, Plan::Wait(Wake::Poll)))
+        }
+        Some(error) => Money::Next(unanswered(context, error)),
+    }
+}
+
+fn failure(state: &RefundState) -> Option<String> {
+    match state {
+        RefundState::Failed(why) => Some(why.clone()),
+        RefundState::Cancelled => Some("canceled".to_owned()),
+        RefundState::Pending | RefundState::Succeeded => None,
+    }
+}
+
+fn unanswered(context: &Context<'_>, error: &ProviderError) -> Plan {
+    let quiet = matches!(
+        error,
+        ProviderError::InFlight | ProviderError::RateLimited { .. } | ProviderError::Mismatch
+    );
+    let stalled = context.status.conditions.reason(&innkeeper_api::ConditionType::Refunded)
+        == Some(&Reason::RefundFailed);
+    if quiet || stalled {
+        return Plan::Wait(Wake::Retry);
+    }
+    let unanswered = status::refund_unanswered(&context.status, error, context.now);
+    context.write_or(unanswered, Plan::Wait(Wake::Retry))
+}

@@ -1,0 +1,88 @@
+//! Before there is a price: the Room is found, the stay accepted or refused, the intent stored.
+
+use innkeeper_api::{Reason, Room};
+use jiff::Timestamp;
+
+use super::Context;
+use crate::observed::{Effect, Plan, RoomView, Wake};
+use crate::room::SellableRoom;
+use crate::status::{self, End};
+use crate::terms::{Refusal, RoomIdentity, accept};
+
+pub(super) fn plan(context: &Context<'_>) -> Plan {
+    if let Some(end) = undecided_end(context) {
+        let at = context.deleted_at().unwrap_or(context.now);
+        return Plan::Write(Box::new(status::undecided(&context.status, end, at, context.now)));
+    }
+    // A missing answer is no refusal: GitOps applies in any order, so a Room is waited for until the deadline.
+    let room = match context.observed.room {
+        RoomView::Absent => {
+            let name = &context.reservation().spec.room_name;
+            let message = format!(
+                "There is no Room {name:?} in this namespace yet; it is waited for until the deadline."
+            );
+            return wait(context, Reason::RoomNotFound, &message);
+        }
+        RoomView::There(room) => room,
+    };
+    match SellableRoom::check(&room.spec) {
+        Err(fault) => {
+            let message = format!(
+                "Room {:?} cannot be sold as it is written: {fault}. It is waited for until the deadline.",
+                context.reservation().spec.room_name
+            );
+            wait(context, Reason::RoomNotReady, &message)
+        }
+        Ok(sellable) => decide(context, room, &sellable),
+    }
+}
+
+/// Cancelled or deleted before anything was decided. Nothing was charged, so it does not matter which came first.
+fn undecided_end(context: &Context<'_>) -> Option<End> {
+    if context.wants_cancel() {
+        Some(End::Cancelled)
+    } else if context.deleted_at().is_some() {
+        Some(End::Withdrawn)
+    } else {
+        None
+    }
+}
+
+fn deadline(context: &Context<'_>) -> Timestamp {
+    context.status.deadline.unwrap_or_else(|| {
+        context.now.saturating_add(context.observed.settings.accept_within).unwrap_or(Timestamp::MAX)
+    })
+}
+
+fn wait(context: &Context<'_>, reason: Reason, message: &str) -> Plan {
+    let deadline = deadline(context);
+    if context.now >= deadline {
+        let refusal = Refusal {
+            reason: Reason::TimedOut,
+            message: format!("The deadline passed. The last that was seen: {message}"),
+        };
+        return Plan::Write(Box::new(status::refused(&context.status, &refusal, context.now)));
+    }
+    let waiting = status::waiting(&context.status, reason, message, deadline, context.now);
+    context.write_or(waiting, Plan::Wait(Wake::At(deadline)))
+}
+
+fn decide(context: &Context<'_>, room: &Room, sellable: &SellableRoom<'_>) -> Plan {
+    let identity = RoomIdentity {
+        uid: room.metadata.uid.as_deref().unwrap_or_default(),
+        generation: room.metadata.generation.unwrap_or(0),
+    };
+    match accept(&context.reservation().spec, sellable, identity, context.now) {
+        // A refusal is final, so it is not given on a view of the Room that may be old.
+        Err(_) if !context.observed.known.room_is_fresh => Plan::Do(Effect::ReadRoom),
+        Err(refusal) => Plan::Write(Box::new(status::refused(&context.status, &refusal, context.now))),
+        Ok(quote) => {
+            let missing = context.missing_finalizers();
+            if !missing.is_empty() {
+                return Plan::Do(Effect::AddFinalizers(missing));
+            }
+            let accepted = status::accepted(&context.status, quote, deadline(context), context.now);
+            Plan::Write(Box::new(accepted))
+        }
+    }
+}
