@@ -1,0 +1,77 @@
+//! The forms that texts of the configuration must have: names, finalizers, addresses, paths.
+//!
+//! Each check answers with what to write instead. None looks anything up.
+
+use axum::http::Uri;
+
+use super::error::is_key;
+
+/// One part of a name: at most 63 small letters, digits and dashes, no dash at either end.
+fn is_label(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=63).contains(&text.len()) && text.chars().all(fits) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+fn is_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+pub(super) fn check_label(text: &str) -> Result<(), String> {
+    if is_label(text) {
+        return Ok(());
+    }
+    Err(format!("`{text}` is no name of a namespace; use at most 63 small letters, digits and inner dashes"))
+}
+
+pub(super) fn check_subdomain(text: &str) -> Result<(), String> {
+    if is_subdomain(text) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{text}` is no name of an object; use small letters, digits, and dashes and dots between them"
+    ))
+}
+
+pub(super) fn check_finalizer(text: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let named = text.split_once('/').is_some_and(|(domain, name)| {
+        is_subdomain(domain)
+            && (1..=63).contains(&name.len())
+            && name.chars().all(fits)
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+    });
+    if named {
+        Ok(())
+    } else {
+        Err(format!("`{text}` is no finalizer; give a domain and a name, like example.com/name"))
+    }
+}
+
+pub(super) fn check_origin(text: &str) -> Result<(), String> {
+    let wrong = || {
+        Err(format!(
+            "`{text}` is no address of a server; give http:// or https://, a host, and perhaps a port, and nothing more"
+        ))
+    };
+    let Ok(uri) = text.parse::<Uri>() else { return wrong() };
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return wrong() };
+    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !text.ends_with(['?', '#']);
+    if !matches!(scheme, "http" | "https") || !bare || authority.as_str().contains('@') {
+        return wrong();
+    }
+    let host = authority.host();
+    if scheme == "http" && (host == "stripe.com" || host.ends_with(".stripe.com")) {
+        return Err(format!("the key would travel in the clear; write https://{authority}"));
+    }
+    Ok(())
+}
+
+pub(super) fn check_file(text: &str) -> Result<(), String> {
+    if is_key(text) {
+        return Err(
+            "this is the provider's key itself; put it into a file and give that file's path".to_owned()
+        );
+    }
+    if text.is_empty() { Err("the path of a file is missing".to_owned()) } else { Ok(()) }
+}

@@ -1,0 +1,259 @@
+//! What each field may hold, and which take effect without a restart: the one table that checks and documents them.
+//!
+//! A rule looks at the value as the file would hold it. Nothing here reads files, resolves names or connects.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::formats::{check_file, check_finalizer, check_label, check_origin, check_subdomain};
+use super::{Config, span};
+use crate::telemetry;
+
+/// One field's rule.
+#[derive(Debug)]
+pub(super) struct Field {
+    /// Its path, such as `operator.lease.renew`.
+    pub(super) path: &'static str,
+    /// What it may hold.
+    pub(super) rule: Rule,
+    /// Whether whoever uses it reads it anew each time; else a change waits for the next start.
+    pub(super) live: bool,
+}
+
+/// What a value may be. Bounds are inclusive.
+#[derive(Debug)]
+pub(super) enum Rule {
+    Whole { min: u64, max: u64 },
+    Span { min: Duration, max: Duration },
+    WholeSeconds { min: Duration, max: Duration },
+    ObjectName,
+    OptionalNamespace,
+    Namespaces { most: usize },
+    Finalizers { most: usize },
+    Origin,
+    File,
+    Listen,
+    LogFormat,
+    LogFilter,
+}
+
+/// A rule that a configuration breaks.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// The fields it is about; where several together break it, any of them may be changed.
+    pub(super) fields: Vec<String>,
+    /// What is wrong and what to change.
+    pub(super) reason: String,
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+const fn at_start(path: &'static str, rule: Rule) -> Field {
+    Field { path, rule, live: false }
+}
+
+const fn live(path: &'static str, rule: Rule) -> Field {
+    Field { path, rule, live: true }
+}
+
+/// Every field, in the order of the reference. A field becomes `live` when its reader takes it from the current
+/// configuration at each use, never before.
+pub(super) const FIELDS: &[Field] = &[
+    at_start("installation.configMap", Rule::ObjectName),
+    live("operator.acceptWithin", Rule::Span { min: SECOND, max: HOUR.saturating_mul(24) }),
+    at_start("operator.watchNamespaces", Rule::Namespaces { most: 100 }),
+    at_start("operator.workers", Rule::Whole { min: 1, max: 1024 }),
+    live("operator.roomStatusInterval", Rule::Span { min: MILLISECOND.saturating_mul(100), max: HOUR }),
+    live("operator.calendarBytesPerSecond", Rule::Whole { min: 10_000, max: 50_000_000 }),
+    live("operator.resync", Rule::Span { min: SECOND.saturating_mul(10), max: HOUR.saturating_mul(24) }),
+    live("operator.extraFinalizers", Rule::Finalizers { most: 8 }),
+    at_start("operator.lease.name", Rule::ObjectName),
+    at_start("operator.lease.namespace", Rule::OptionalNamespace),
+    at_start("operator.lease.duration", Rule::WholeSeconds { min: SECOND.saturating_mul(2), max: HOUR }),
+    at_start("operator.lease.renew", Rule::WholeSeconds { min: SECOND, max: HOUR }),
+    at_start("payments.endpoint", Rule::Origin),
+    at_start("payments.keyFile", Rule::File),
+    at_start("payments.connectTimeout", Rule::Span { min: MILLISECOND.saturating_mul(100), max: MINUTE }),
+    at_start("payments.requestTimeout", Rule::Span { min: SECOND, max: MINUTE.saturating_mul(5) }),
+    at_start("payments.breaker.failures", Rule::Whole { min: 1, max: 1000 }),
+    at_start("payments.breaker.openFor", Rule::Span { min: MILLISECOND.saturating_mul(100), max: HOUR }),
+    live("payments.backoff.initial", Rule::Span { min: MILLISECOND.saturating_mul(100), max: HOUR }),
+    live("payments.backoff.max", Rule::Span { min: MILLISECOND.saturating_mul(100), max: HOUR }),
+    at_start("http.listen", Rule::Listen),
+    at_start("log.format", Rule::LogFormat),
+    live("log.filter", Rule::LogFilter),
+];
+
+/// Every rule that `config` breaks, in the order of the reference; empty where it is right.
+pub(super) fn check(config: &Config) -> Vec<Broken> {
+    let values = as_values(config);
+    let mut broken = Vec::new();
+    for field in FIELDS {
+        for (item, reason) in field.rule.check(value_at(&values, field.path)) {
+            broken.push(Broken { fields: vec![format!("{}{item}", field.path)], reason });
+        }
+    }
+    if broken.is_empty() {
+        broken.extend(check_together(config));
+    }
+    broken
+}
+
+/// Rules about two fields at once; only looked at once each is right by itself.
+fn check_together(config: &Config) -> impl Iterator<Item = Broken> {
+    let (lease, payments) = (&config.operator.lease, &config.payments);
+    let pairs = [
+        (
+            lease.renew * 2 > lease.duration,
+            ["operator.lease.renew", "operator.lease.duration"],
+            format!(
+                "the Lease would be renewed every {} and last {}; let it last at least twice as long as it takes to the next renewal",
+                span::format(lease.renew),
+                span::format(lease.duration)
+            ),
+        ),
+        (
+            payments.connect_timeout > payments.request_timeout,
+            ["payments.connectTimeout", "payments.requestTimeout"],
+            format!(
+                "connecting may take {} but a whole call only {}; let connectTimeout be at most requestTimeout",
+                span::format(payments.connect_timeout),
+                span::format(payments.request_timeout)
+            ),
+        ),
+        (
+            payments.backoff.initial > payments.backoff.max,
+            ["payments.backoff.initial", "payments.backoff.max"],
+            format!(
+                "the first wait of {} is longer than the longest of {}; let initial be at most max",
+                span::format(payments.backoff.initial),
+                span::format(payments.backoff.max)
+            ),
+        ),
+    ];
+    pairs
+        .into_iter()
+        .filter(|(wrong, ..)| *wrong)
+        .map(|(_, fields, reason)| Broken { fields: fields.map(str::to_owned).to_vec(), reason })
+}
+
+/// What the field with this path may hold, for messages.
+pub(super) fn expected(path: &str) -> String {
+    let field = FIELDS.iter().find(|field| field.path == path);
+    field.map_or_else(|| "fields, each with its value".to_owned(), |field| field.rule.to_string())
+}
+
+/// The configuration as the file would hold it.
+pub(super) fn as_values(config: &Config) -> Value {
+    // Serializing plain structs with text keys cannot fail.
+    serde_json::to_value(config).unwrap_or_default()
+}
+
+/// The value of the field with this path.
+pub(super) fn value_at<'a>(values: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(values, |value, step| &value[step])
+}
+
+/// Reads an address with its port.
+pub(super) fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        serde::de::Error::custom(format!(
+            "`{text}` is no address with a port; write one like 0.0.0.0:8080 or [::]:8080"
+        ))
+    })
+}
+
+impl Rule {
+    /// What is wrong with a value: for which item of a list (`[1]`, else nothing), and why.
+    fn check(&self, value: &Value) -> Vec<(String, String)> {
+        let text = value.as_str().unwrap_or_default();
+        let verdict = match self {
+            Self::Namespaces { most } => return check_list(value, *most, check_label),
+            Self::Finalizers { most } => return check_list(value, *most, check_finalizer),
+            Self::Whole { min, max } => match value.as_u64() {
+                Some(number) if (*min..=*max).contains(&number) => Ok(()),
+                _ => Err(format!("{value} is out of range; give {self}")),
+            },
+            Self::Span { min, max } => self.check_span(text, *min, *max),
+            Self::WholeSeconds { min, max } => self.check_span(text, *min, *max).and_then(|()| {
+                if text.ends_with("ms") {
+                    Err(format!("{text} is no whole number of seconds"))
+                } else {
+                    Ok(())
+                }
+            }),
+            Self::OptionalNamespace if value.is_null() => Ok(()),
+            Self::OptionalNamespace => check_label(text),
+            Self::ObjectName => check_subdomain(text),
+            Self::Origin => check_origin(text),
+            Self::File => check_file(text),
+            Self::LogFilter => telemetry::check_filter(text),
+            // Their types allow nothing wrong.
+            Self::Listen | Self::LogFormat => Ok(()),
+        };
+        verdict.err().map(|reason| (String::new(), reason)).into_iter().collect()
+    }
+
+    fn check_span(&self, text: &str, min: Duration, max: Duration) -> Result<(), String> {
+        match span::parse(text) {
+            Ok(value) if (min..=max).contains(&value) => Ok(()),
+            _ => Err(format!("{text} is out of range; give {self}")),
+        }
+    }
+}
+
+/// What may be given, for messages and for the reference.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole { min, max } => write!(f, "a whole number from {min} to {max}"),
+            Self::Span { min, max } => {
+                write!(f, "a span of time from {} to {}", span::format(*min), span::format(*max))
+            }
+            Self::WholeSeconds { min, max } => {
+                write!(f, "whole seconds from {} to {}", span::format(*min), span::format(*max))
+            }
+            Self::ObjectName => f.write_str("the name of an object"),
+            Self::OptionalNamespace => f.write_str("the name of a namespace, or nothing"),
+            Self::Namespaces { most } => write!(f, "a list of at most {most} names of namespaces"),
+            Self::Finalizers { most } => {
+                write!(f, "a list of at most {most} finalizers, like example.com/name")
+            }
+            Self::Origin => f.write_str("`http://` or `https://`, a host, perhaps a port"),
+            Self::File => f.write_str("the path of a file"),
+            Self::Listen => f.write_str("an IP address and a port"),
+            Self::LogFormat => f.write_str("`auto`, `human` or `json`"),
+            Self::LogFilter => f.write_str("a level, or pairs like `kube=warn`, separated by commas"),
+        }
+    }
+}
+
+fn check_list(value: &Value, most: usize, item: fn(&str) -> Result<(), String>) -> Vec<(String, String)> {
+    let items: Vec<&str> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if items.len() > most {
+        return vec![(String::new(), format!("{} entries are too many; give at most {most}", items.len()))];
+    }
+    let twice = |index: usize, text: &str| {
+        if items[..index].contains(&text) {
+            Err(format!("`{text}` is there twice; give it once"))
+        } else {
+            Ok(())
+        }
+    };
+    items
+        .iter()
+        .enumerate()
+        .filter_map(|(index, text)| {
+            let reason = item(text).and_then(|()| twice(index, text)).err()?;
+            Some((format!("[{index}]"), reason))
+        })
+        .collect()
+}

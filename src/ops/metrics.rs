@@ -1,0 +1,263 @@
+//! Metrics: what is counted, under which names, and the text that Prometheus reads.
+//!
+//! Names that dashboards for other operators already know are kept to the letter; the project's own begin with
+//! `innkeeper_`. Callers use typed methods and pass the time a thing took: there is no clock here. No label ever
+//! holds the name of an object, a guest or a hotel, or there would be a series for each.
+
+mod labels;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::Method;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use labels::{
+    BuildLabels, CalendarLabel, CallLabels, ControllerLabel, NameLabel, OpLabel, ReconcileLabels,
+    ReloadLabel, RequestLabels, SettledLabels, StatusLabels,
+};
+pub use labels::{
+    CalendarWrite, Controller, Outcome, ProviderOp, ProviderOutcome, ReconcileResult, ReloadResult,
+    StatusKind, StatusWrite,
+};
+
+/// The content type of [`Metrics::text`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// As controller-runtime has them, so that its dashboards' quantiles mean the same.
+const RECONCILE_SECONDS: [f64; 40] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25,
+    1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0,
+    50.0, 60.0,
+];
+/// A card charge takes a second or two; a time-out half a minute.
+const CALL_SECONDS: [f64; 12] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const BATCH_SIZES: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
+
+type Timings<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// All metrics of one process. Clones count together.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    reconciles: Family<ReconcileLabels, Counter>,
+    reconcile_errors: Family<ControllerLabel, Counter>,
+    reconcile_seconds: Timings<ControllerLabel>,
+    active_workers: Family<ControllerLabel, Gauge>,
+    api_requests: Family<RequestLabels, Counter>,
+    leader: Family<NameLabel, Gauge>,
+    settled: Family<SettledLabels, Counter>,
+    provider_calls: Family<CallLabels, Counter>,
+    provider_seconds: Timings<OpLabel>,
+    breaker_open: Gauge,
+    calendar_writes: Family<CalendarLabel, Counter>,
+    batch_size: Histogram,
+    status_writes: Family<StatusLabels, Counter>,
+    config_reloads: Family<ReloadLabel, Counter>,
+    config_in_force: Gauge,
+}
+
+/// Counts one reconcile as running until it is dropped, however it ends.
+#[derive(Debug)]
+#[must_use = "the worker counts as active only while this is held"]
+pub struct ActiveWorker(Gauge);
+
+impl Drop for ActiveWorker {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new(env!("CARGO_PKG_VERSION"))
+    }
+}
+
+impl Metrics {
+    /// A registry of its own; `version` is the program's.
+    #[must_use]
+    pub fn new(version: &'static str) -> Self {
+        // The names below are without `_total` and `_info`: the encoder adds these.
+        let mut registry = Registry::default();
+        let to = &mut registry;
+        let build = Info::new(BuildLabels { version });
+        to.register("innkeeper_build", "The version that is running", build);
+        let inner = Inner {
+            reconciles: register(to, "controller_runtime_reconcile", "Reconciles, by result"),
+            reconcile_errors: register(to, "controller_runtime_reconcile_errors", "Failed reconciles"),
+            reconcile_seconds: timings(
+                to,
+                "controller_runtime_reconcile_time_seconds",
+                "How long a reconcile took",
+                || Histogram::new(RECONCILE_SECONDS),
+            ),
+            active_workers: register(to, "controller_runtime_active_workers", "Reconciles running now"),
+            api_requests: register(to, "rest_client_requests", "Requests to the Kubernetes API server"),
+            leader: register(to, "leader_election_master_status", "Whether this process holds the Lease"),
+            settled: register(to, "innkeeper_reservations_settled", "Reservations that reached their end"),
+            provider_calls: register(to, "innkeeper_provider_calls", "Calls to the payment provider"),
+            provider_seconds: timings(
+                to,
+                "innkeeper_provider_call_seconds",
+                "How long a call to the payment provider took",
+                || Histogram::new(CALL_SECONDS),
+            ),
+            breaker_open: register(
+                to,
+                "innkeeper_provider_breaker_open",
+                "Whether calls to the payment provider are held back because it is down",
+            ),
+            calendar_writes: register(
+                to,
+                "innkeeper_calendar_writes",
+                "Writes of calendars: stored, decided on an old version, or refused by the rules",
+            ),
+            batch_size: register_as(
+                to,
+                "innkeeper_allocator_batch_size",
+                "Stays admitted together by one pass of an allocator",
+                Histogram::new(BATCH_SIZES),
+            ),
+            status_writes: register(to, "innkeeper_status_writes", "Writes of a status"),
+            config_reloads: register(to, "innkeeper_config_reload", "Configuration files read again"),
+            config_in_force: register(
+                to,
+                "innkeeper_config_last_reload_successful",
+                "Whether the configuration file as it is now is the one in force",
+            ),
+            registry,
+        };
+        let metrics = Self(Arc::new(inner));
+        metrics.start_at_zero();
+        metrics
+    }
+
+    /// A rate over a series that appears with its first failure misses that failure.
+    fn start_at_zero(&self) {
+        let Inner { reconcile_errors, calendar_writes, config_reloads, .. } = &*self.0;
+        for &controller in Controller::ALL {
+            drop(reconcile_errors.get_or_create(&ControllerLabel { controller }));
+        }
+        for &result in CalendarWrite::ALL {
+            drop(calendar_writes.get_or_create(&CalendarLabel { result }));
+        }
+        for &result in ReloadResult::ALL {
+            drop(config_reloads.get_or_create(&ReloadLabel { result }));
+        }
+    }
+
+    /// A reconcile has begun; it counts as active until the answer is dropped.
+    pub fn reconciling(&self, controller: Controller) -> ActiveWorker {
+        let gauge = self.0.active_workers.get_or_create_owned(&ControllerLabel { controller });
+        gauge.inc();
+        ActiveWorker(gauge)
+    }
+
+    /// A reconcile has ended.
+    pub fn reconciled(&self, controller: Controller, result: ReconcileResult, took: Duration) {
+        self.0.reconciles.get_or_create(&ReconcileLabels { controller, result }).inc();
+        if result == ReconcileResult::Error {
+            self.0.reconcile_errors.get_or_create(&ControllerLabel { controller }).inc();
+        }
+        self.0.reconcile_seconds.get_or_create(&ControllerLabel { controller }).observe(took.as_secs_f64());
+    }
+
+    /// The API server answered a request with this status, or there was no answer.
+    pub fn api_request(&self, method: &Method, code: Option<u16>) {
+        // `<error>` is what client-go writes.
+        let code = code.map_or_else(|| "<error>".to_owned(), |code| code.to_string());
+        self.0.api_requests.get_or_create(&RequestLabels { code, method: method.to_string() }).inc();
+    }
+
+    /// Whether this process holds the Lease of this name.
+    pub fn leading(&self, lease: &str, leading: bool) {
+        self.0.leader.get_or_create(&NameLabel { name: lease.to_owned() }).set(i64::from(leading));
+    }
+
+    /// A Reservation has reached its end. `reason` is one of the conditions' constants, never text read from an
+    /// object.
+    pub fn settled(&self, outcome: Outcome, reason: &'static str) {
+        self.0.settled.get_or_create(&SettledLabels { outcome, reason }).inc();
+    }
+
+    /// A call to the payment provider has ended.
+    pub fn provider_call(&self, op: ProviderOp, outcome: ProviderOutcome, took: Duration) {
+        self.0.provider_calls.get_or_create(&CallLabels { op, outcome }).inc();
+        self.0.provider_seconds.get_or_create(&OpLabel { op }).observe(took.as_secs_f64());
+    }
+
+    /// Whether calls to the provider are held back.
+    pub fn breaker_open(&self, open: bool) {
+        self.0.breaker_open.set(i64::from(open));
+    }
+
+    /// A calendar was written, or the write was turned down.
+    pub fn calendar_write(&self, result: CalendarWrite) {
+        self.0.calendar_writes.get_or_create(&CalendarLabel { result }).inc();
+    }
+
+    /// An allocator has handled so many stays in one pass.
+    pub fn batch(&self, stays: usize) {
+        // Batches are far below 2^32, up to which a float counts exactly.
+        self.0.batch_size.observe(f64::from(u32::try_from(stays).unwrap_or(u32::MAX)));
+    }
+
+    /// A status was written, or the write failed.
+    pub fn status_write(&self, kind: StatusKind, result: StatusWrite) {
+        self.0.status_writes.get_or_create(&StatusLabels { kind, result }).inc();
+    }
+
+    /// The configuration file has changed and was read.
+    pub fn config_reloaded(&self, result: ReloadResult) {
+        self.0.config_reloads.get_or_create(&ReloadLabel { result }).inc();
+    }
+
+    /// Whether the file as it is now is the one in force.
+    pub fn config_in_force(&self, in_force: bool) {
+        self.0.config_in_force.set(i64::from(in_force));
+    }
+
+    /// Everything, in the `OpenMetrics` text format ([`CONTENT_TYPE`]).
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut page = String::new();
+        // Only the writer can fail, and a string does not.
+        let _ = text::encode(&mut page, &self.0.registry);
+        page
+    }
+}
+
+fn register<M>(registry: &mut Registry, name: &str, help: &str) -> M
+where
+    M: prometheus_client::registry::Metric + Clone + Default,
+{
+    register_as(registry, name, help, M::default())
+}
+
+fn register_as<M>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M
+where
+    M: prometheus_client::registry::Metric + Clone,
+{
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+fn timings<L>(registry: &mut Registry, name: &str, help: &str, new: fn() -> Histogram) -> Timings<L>
+where
+    L: EncodeLabelSet + std::fmt::Debug + Clone + Eq + std::hash::Hash + Send + Sync + 'static,
+{
+    register_as(registry, name, help, Family::new_with_constructor(new))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! The values that labels may have: each a closed list, so that the number of series is known.
+
+use std::fmt;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+
+macro_rules! labels {
+    ($($(#[$about:meta])+ $name:ident { $($(#[$meaning:meta])+ $value:ident = $text:literal,)+ })+) => {$(
+        $(#[$about])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$meaning])+ $value,)+
+        }
+
+        impl $name {
+            /// Every value there is.
+            pub const ALL: &[Self] = &[$(Self::$value),+];
+
+            /// The text of the label.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$value => $text,)+ }
+            }
+        }
+
+        impl EncodeLabelValue for $name {
+            fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), fmt::Error> {
+                self.as_str().encode(encoder)
+            }
+        }
+    )+};
+}
+
+labels! {
+    /// A controller, named as controller-runtime would: its kind in small letters.
+    Controller {
+        /// Takes Reservations to their end.
+        Reservation = "reservation",
+        /// Keeps Rooms' status.
+        Room = "room",
+        /// Keeps calendars in step with their Rooms.
+        RoomCalendar = "roomcalendar",
+    }
+
+    /// How a reconcile ended, in controller-runtime's words.
+    ReconcileResult {
+        /// Done; waits for a change.
+        Success = "success",
+        /// Done; looks again at a known time.
+        RequeueAfter = "requeue_after",
+        /// Looks again as soon as it can.
+        Requeue = "requeue",
+        /// Failed.
+        Error = "error",
+    }
+
+    /// How a Reservation ended.
+    Outcome {
+        /// The nights are theirs.
+        Confirmed = "confirmed",
+        /// Could not be honoured.
+        Rejected = "rejected",
+        /// Cancelled by the guest.
+        Cancelled = "cancelled",
+        /// Withdrawn by the hotel.
+        Withdrawn = "withdrawn",
+    }
+
+    /// What was asked of the payment provider.
+    ProviderOp {
+        /// Take the money.
+        Charge = "charge",
+        /// Find a charge whose answer was lost.
+        LookUp = "look_up",
+        /// Make sure that a charge can no longer land.
+        Fence = "fence",
+        /// Cancel an intent.
+        Cancel = "cancel",
+        /// Give money back.
+        Refund = "refund",
+        /// List intents.
+        List = "list",
+        /// Mark what stays with the hotel as settled.
+        MarkSettled = "mark_settled",
+    }
+
+    /// What came of a call to the payment provider.
+    ProviderOutcome {
+        /// Done.
+        Ok = "ok",
+        /// The guest's means of payment was refused.
+        Declined = "declined",
+        /// The request itself is wrong.
+        Invalid = "invalid",
+        /// The key was used before with other parameters.
+        Mismatch = "mismatch",
+        /// Another request with this key is running.
+        InFlight = "in_flight",
+        /// No such object.
+        NotFound = "not_found",
+        /// Too many requests.
+        RateLimited = "rate_limited",
+        /// Our key is refused.
+        Unauthorized = "unauthorized",
+        /// The provider failed.
+        Server = "server",
+        /// No connection; nothing was sent.
+        Unreachable = "unreachable",
+        /// Sent, and no answer.
+        OutcomeUnknown = "outcome_unknown",
+    }
+
+    /// What became of a write of a calendar.
+    CalendarWrite {
+        /// Stored.
+        Ok = "ok",
+        /// Decided on a version that is no longer the latest.
+        Conflict = "conflict",
+        /// Refused by the calendar's rules.
+        Refused = "refused",
+    }
+
+    /// Whose status was written.
+    StatusKind {
+        /// A Reservation's.
+        Reservation = "reservation",
+        /// A Room's.
+        Room = "room",
+    }
+
+    /// What became of a write of a status.
+    StatusWrite {
+        /// Stored.
+        Ok = "ok",
+        /// Decided on a version that is no longer the latest.
+        Conflict = "conflict",
+        /// Failed otherwise.
+        Error = "error",
+    }
+
+    /// What became of a changed configuration file.
+    ReloadResult {
+        /// Valid, and in force.
+        Applied = "applied",
+        /// Invalid or unreadable; the last good one stays.
+        Refused = "refused",
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ReconcileLabels {
+    pub(super) controller: Controller,
+    pub(super) result: ReconcileResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ControllerLabel {
+    pub(super) controller: Controller,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RequestLabels {
+    pub(super) code: String,
+    pub(super) method: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct NameLabel {
+    pub(super) name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct SettledLabels {
+    pub(super) outcome: Outcome,
+    pub(super) reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct CallLabels {
+    pub(super) op: ProviderOp,
+    pub(super) outcome: ProviderOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OpLabel {
+    pub(super) op: ProviderOp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct CalendarLabel {
+    pub(super) result: CalendarWrite,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct StatusLabels {
+    pub(super) kind: StatusKind,
+    pub(super) result: StatusWrite,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ReloadLabel {
+    pub(super) result: ReloadResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct BuildLabels {
+    pub(super) version: &'static str,
+}

@@ -1,0 +1,102 @@
+//! The order of ending.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+
+const FOREVER: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn whoever_sees_the_end_asked_for_sees_it_not_ready_too() {
+    let health = Health::default();
+    let shutdown = Shutdown::new(health.clone());
+    let token = shutdown.token();
+    assert!(!token.is_cancelled() && health.missing().is_empty());
+    let observer = tokio::spawn(async move {
+        token.cancelled().await;
+        health.missing()
+    });
+    shutdown.request();
+    assert_eq!(observer.await.unwrap(), ["shutting down"]);
+}
+
+#[tokio::test]
+async fn draining_waits_for_work_under_way() {
+    let shutdown = Shutdown::new(Health::default());
+    let finished = AtomicBool::new(false);
+    let (token, done) = (shutdown.token(), &finished);
+    let work = async move {
+        token.cancelled().await;
+        tokio::task::yield_now().await;
+        done.store(true, Ordering::Relaxed);
+    };
+    shutdown.request();
+    assert_eq!(shutdown.drain(work, FOREVER).await, Drained::Finished);
+    assert!(finished.load(Ordering::Relaxed));
+}
+
+#[tokio::test]
+async fn work_that_never_ends_is_dropped_at_the_limit() {
+    let shutdown = Shutdown::new(Health::default());
+    shutdown.request();
+    assert_eq!(shutdown.drain(std::future::pending(), Duration::ZERO).await, Drained::CutShort);
+}
+
+#[tokio::test]
+async fn the_limit_counts_from_the_request_and_not_before() {
+    let shutdown = Shutdown::new(Health::default());
+    let drain = shutdown.drain(std::future::pending(), Duration::ZERO);
+    tokio::pin!(drain);
+    let unasked = tokio::time::timeout(Duration::from_millis(20), &mut drain).await;
+    assert!(unasked.is_err(), "nobody has asked for the end yet");
+    shutdown.request();
+    assert_eq!(drain.await, Drained::CutShort);
+}
+
+#[tokio::test]
+async fn work_that_ends_by_itself_needs_no_request() {
+    let shutdown = Shutdown::new(Health::default());
+    assert_eq!(shutdown.drain(async {}, FOREVER).await, Drained::Finished);
+    assert!(!shutdown.token().is_cancelled());
+}
+
+/// Marks the process that the next test starts: this test binary again.
+const CHILD: &str = "INNKEEPER_SHUTDOWN_TEST_CHILD";
+
+/// Not a test by itself: what the process under test does.
+#[tokio::test]
+async fn child() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    let health = Health::default();
+    let shutdown = Shutdown::on_signals(health.clone()).unwrap();
+    println!("\nwaiting");
+    shutdown.token().cancelled().await;
+    println!("asked: {:?}", health.missing());
+    let _ = shutdown.drain(std::future::pending(), FOREVER).await;
+}
+
+#[test]
+fn the_first_signal_drains_and_the_second_ends_the_process() {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "shutdown::tests::child", "--nocapture"])
+        .env(CHILD, "yes")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut says = |text: &str| lines.any(|line| line == text);
+    let send = |signal: &str| {
+        let kill = format!("kill -{signal} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    };
+    assert!(says("waiting"));
+    send("TERM");
+    assert!(says("asked: [\"shutting down\"]"));
+    send("INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
