@@ -81,7 +81,7 @@ impl Stripe {
         let id = checked(id)?;
         let call = self.transport.begin(Op::Cancel, None);
         let request = CancelPaymentIntent::new(id).customize();
-        let sent = Box::pin(request.send(&call)).await;
+        let sent = Box::pin(async { request.send(&call).await.map(Box::new) }).await;
         match call.finish(sent) {
             Ok(answer) => {
                 let intent =
@@ -108,11 +108,12 @@ impl Stripe {
         op: Op,
         charge: &Charge,
         request: CustomizableStripeRequest<PaymentIntent>,
-    ) -> Result<Result<Answer<PaymentIntent>, Failure>, ProviderError> {
+    ) -> Result<Result<Answer<Box<PaymentIntent>>, Failure>, ProviderError> {
         let strategy = strategy(&key(&charge.tags.uid, Step::Charge, charge.attempt))?;
         let call = self.transport.begin(op, Some(charge.attempt));
         // Boxed, like every answer's reading: the generated types are large.
-        let sent = Box::pin(request.request_strategy(strategy).send(&call)).await;
+        let sent =
+            Box::pin(async { request.request_strategy(strategy).send(&call).await.map(Box::new) }).await;
         Ok(call.finish(sent))
     }
 

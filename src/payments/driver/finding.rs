@@ -163,7 +163,7 @@ impl Stripe {
     pub async fn check(&self) -> Result<(), ProviderError> {
         let call = self.transport.begin(Op::Check, None);
         let request = ListPaymentIntent::new().limit(1).customize();
-        let sent = Box::pin(request.send(&call)).await;
+        let sent = Box::pin(async { request.send(&call).await.map(Box::new) }).await;
         call.finish(sent).map(|_| ()).map_err(Failure::into_error)
     }
 
@@ -173,11 +173,11 @@ impl Stripe {
         self.with_refunds(&raw).await
     }
 
-    async fn retrieve(&self, id: &str) -> Result<PaymentIntent, ProviderError> {
+    async fn retrieve(&self, id: &str) -> Result<Box<PaymentIntent>, ProviderError> {
         let id = checked(id)?;
         let call = self.transport.begin(Op::ReadIntent, None);
         let request = RetrievePaymentIntent::new(id).customize();
-        let sent = Box::pin(request.send(&call)).await;
+        let sent = Box::pin(async { request.send(&call).await.map(Box::new) }).await;
         call.finish(sent).map(|answer| answer.value).map_err(|failure| failure.about(id))
     }
 

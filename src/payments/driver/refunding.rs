@@ -22,7 +22,8 @@ impl Stripe {
             .metadata(metadata::of_refund(refund))
             .customize();
         let call = self.transport.begin(Op::Refund, Some(refund.attempt));
-        let sent = Box::pin(request.request_strategy(strategy).send(&call)).await;
+        let sent =
+            Box::pin(async { request.request_strategy(strategy).send(&call).await.map(Box::new) }).await;
         let answer = call.finish(sent).map_err(Failure::into_error)?;
         if answer.replayed {
             return self.read_refund(answer.value.id.as_str()).await.map_err(after_the_effect);
@@ -34,7 +35,7 @@ impl Stripe {
         let id = checked(id)?;
         let call = self.transport.begin(Op::ReadRefund, None);
         let request = RetrieveRefund::new(id).customize();
-        let sent = Box::pin(request.send(&call)).await;
+        let sent = Box::pin(async { request.send(&call).await.map(Box::new) }).await;
         let answer = call.finish(sent).map_err(|failure| failure.about(id))?;
         view::refund(&answer.value).map_err(|error| Failure::from(error).about(id))
     }
@@ -45,7 +46,7 @@ impl Stripe {
         let id = checked(id)?;
         let call = self.transport.begin(Op::MarkSettled, None);
         let request = UpdatePaymentIntent::new(id).metadata(metadata::of_settlement(kept)).customize();
-        let sent = Box::pin(request.send(&call)).await;
+        let sent = Box::pin(async { request.send(&call).await.map(Box::new) }).await;
         call.finish(sent).map(|_| ()).map_err(|failure| failure.about(id))
     }
 }

@@ -1,6 +1,7 @@
 //! The driver against scripted answers, and against the embedded provider.
 
 mod charging;
+mod connections;
 mod errors;
 mod finding;
 mod script;
