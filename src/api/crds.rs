@@ -16,6 +16,18 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     [Room::crd(), Reservation::crd(), RoomCalendar::crd()].into_iter().map(finish).collect()
 }
 
+/// The definitions as files: each one's name (`innkeeper.dev_rooms.yaml`) and its YAML, in the order in which they are
+/// installed. Fails only where a definition cannot be written as YAML.
+pub fn crds_yaml() -> Result<Vec<(String, String)>, serde_saphyr::ser::Error> {
+    crds()
+        .iter()
+        .map(|crd| {
+            let file = format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
+            Ok((file, serde_saphyr::to_string(crd)?))
+        })
+        .collect()
+}
+
 /// Adds what the derive cannot say.
 fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     crd.metadata.labels = Some(BTreeMap::from([
@@ -26,7 +38,7 @@ fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
         let Some(root) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) else {
             continue;
         };
-        bound_dates(root);
+        tidy(root);
         if let Some(status) = root.properties.as_mut().and_then(|p| p.get_mut("status")) {
             // An object that no controller has seen must not read as current (kstatus). Create drops what a client
             // sent as status, and a default inside it would not apply: it stands on the status itself.
@@ -37,21 +49,24 @@ fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     crd
 }
 
-/// Dates and instants are strings whose format bounds them; the rules' cost estimate wants it said.
-fn bound_dates(schema: &mut JSONSchemaProps) {
+/// Dates and instants are strings whose format bounds them; the rules' cost estimate wants it said. Formats that the
+/// API server does not know are dropped.
+fn tidy(schema: &mut JSONSchemaProps) {
     match schema.format.as_deref() {
         Some("date") => schema.max_length = Some(10),
         Some("date-time") => schema.max_length = Some(64),
+        // Not a format of OpenAPI: the API server warns of it, and the bounds say as much.
+        Some("uint32") => schema.format = None,
         _ => {}
     }
     for child in schema.properties.iter_mut().flat_map(|p| p.values_mut()) {
-        bound_dates(child);
+        tidy(child);
     }
     if let Some(JSONSchemaPropsOrArray::Schema(item)) = &mut schema.items {
-        bound_dates(item);
+        tidy(item);
     }
     if let Some(JSONSchemaPropsOrBool::Schema(value)) = &mut schema.additional_properties {
-        bound_dates(value);
+        tidy(value);
     }
 }
 
@@ -114,6 +129,23 @@ mod tests {
                 }
             }
             assert!(rules > 0, "{} has no rules", crd.spec.names.kind);
+        }
+    }
+
+    #[test]
+    fn each_definition_is_a_file_that_reads_back_as_itself() {
+        let files = crds_yaml().unwrap();
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "innkeeper.dev_rooms.yaml",
+                "innkeeper.dev_reservations.yaml",
+                "innkeeper.dev_roomcalendars.yaml"
+            ]
+        );
+        for ((_, yaml), crd) in files.iter().zip(crds()) {
+            assert_eq!(serde_saphyr::from_str::<CustomResourceDefinition>(yaml).unwrap(), crd);
         }
     }
 

@@ -13,7 +13,7 @@ mod room;
 
 pub use calendar::{Night, RoomCalendar, RoomCalendarFields, UID_LABEL, holder_entries, uid_of_holder};
 pub use conditions::{Condition, ConditionStatus, ConditionType, Conditions, Reason};
-pub use crds::crds;
+pub use crds::{crds, crds_yaml};
 pub use facts::{Fact, FactKind};
 pub use month::{Month, nights};
 pub use reservation::{
