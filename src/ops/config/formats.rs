@@ -62,7 +62,7 @@ pub(super) fn check_origin(text: &str) -> Result<(), String> {
     }
     let host = authority.host();
     if scheme == "http" && (host == "stripe.com" || host.ends_with(".stripe.com")) {
-        return Err(format!("the key would travel in the clear; write https://{authority}"));
+        return Err(format!("the key would travel in the clear; write https://{host}"));
     }
     Ok(())
 }

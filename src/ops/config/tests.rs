@@ -146,6 +146,7 @@ fn what_cannot_be_read_is_refused_with_its_line(#[case] text: &str, #[case] line
 #[case("payments.endpoint", "https://api.stripe.com?x=1", "nothing more")]
 #[case("payments.endpoint", "https://me:secret@api.stripe.com", "nothing more")]
 #[case("payments.endpoint", "http://api.stripe.com", "write https://api.stripe.com")]
+#[case("payments.endpoint", "http://stripe.com:80/", "write https://stripe.com")]
 #[case("payments.keyFile", "''", "missing")]
 #[case("payments.connectTimeout", "2m", "out of range")]
 #[case("payments.connectTimeout", "40s", "let connectTimeout be at most requestTimeout")]

@@ -3,23 +3,36 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 
 use super::*;
 
 const FOREVER: Duration = Duration::from_secs(3600);
 
-#[tokio::test]
-async fn whoever_sees_the_end_asked_for_sees_it_not_ready_too() {
+/// Looks at the readiness in the very moment in which the token wakes those who wait for it.
+struct Onlooker {
+    health: Health,
+    seen: Mutex<Vec<String>>,
+}
+
+impl Wake for Onlooker {
+    fn wake(self: Arc<Self>) {
+        *self.seen.lock().unwrap() = self.health.missing();
+    }
+}
+
+#[test]
+fn whoever_sees_the_end_asked_for_sees_it_not_ready_too() {
     let health = Health::default();
     let shutdown = Shutdown::new(health.clone());
+    let onlooker = Arc::new(Onlooker { health, seen: Mutex::default() });
     let token = shutdown.token();
-    assert!(!token.is_cancelled() && health.missing().is_empty());
-    let observer = tokio::spawn(async move {
-        token.cancelled().await;
-        health.missing()
-    });
+    let mut cancelled = std::pin::pin!(token.cancelled());
+    let waker = Waker::from(onlooker.clone());
+    assert!(cancelled.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     shutdown.request();
-    assert_eq!(observer.await.unwrap(), ["shutting down"]);
+    assert_eq!(*onlooker.seen.lock().unwrap(), ["shutting down"]);
 }
 
 #[tokio::test]
@@ -79,24 +92,36 @@ async fn child() {
     let _ = shutdown.drain(std::future::pending(), FOREVER).await;
 }
 
+/// A process that does not outlive its test, whichever way that ends.
+struct Child(std::process::Child);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Child {
+    fn send(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.0.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+}
+
 #[test]
 fn the_first_signal_drains_and_the_second_ends_the_process() {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "shutdown::tests::child", "--nocapture"])
         .env(CHILD, "yes")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let mut says = |text: &str| lines.any(|line| line == text);
-    let send = |signal: &str| {
-        let kill = format!("kill -{signal} {}", child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-    };
-    assert!(says("waiting"));
-    send("TERM");
-    assert!(says("asked: [\"shutting down\"]"));
-    send("INT");
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+        .spawn();
+    let mut child = Child(child.unwrap());
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "waiting"));
+    child.send("TERM");
+    assert_eq!(lines.next().unwrap(), "asked: [\"shutting down\"]");
+    child.send("INT");
+    assert_eq!(child.0.wait().unwrap().code(), Some(130));
 }

@@ -4,6 +4,9 @@ use rstest::rstest;
 
 use super::*;
 
+/// Only a failure takes this long.
+const LONG: Duration = Duration::from_secs(60);
+
 struct Fixture {
     folder: tempfile::TempDir,
     metrics: Metrics,
@@ -119,7 +122,8 @@ async fn a_mounted_file_whose_link_is_swapped_is_read_again() {
     std::os::unix::fs::symlink("v2", folder.join("next")).unwrap();
     std::fs::rename(folder.join("next"), &mount).unwrap();
     let mut subscriber = watch.subscribe();
-    subscriber.wait_for(|config| config.operator.workers == 9).await.unwrap();
+    let reread = subscriber.wait_for(|config| config.operator.workers == 9);
+    tokio::time::timeout(LONG, reread).await.expect("the new file is not seen").unwrap();
     stop.cancel();
     assert!(subscriber.wait_for(|config| config.operator.workers == 0).await.is_err(), "the watch ends");
     assert_eq!(watch.current().operator.workers, 9, "and what it last saw stays");
@@ -141,6 +145,8 @@ async fn sighup_reads_the_file_again_at_once() {
     fixture.write("operator: {workers: 9}");
     let kill = format!("kill -HUP {}", std::process::id());
     assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-    watch.subscribe().wait_for(|config| config.operator.workers == 9).await.unwrap();
+    let mut subscriber = watch.subscribe();
+    let reread = subscriber.wait_for(|config| config.operator.workers == 9);
+    tokio::time::timeout(LONG, reread).await.expect("SIGHUP has no effect").unwrap();
     stop.cancel();
 }
