@@ -1,12 +1,14 @@
 //! The Stripe driver: booking's questions as calls to Stripe's API, and its answers as booking's words.
 //!
-//! It speaks to Stripe itself or to the embedded provider ([`STRIPE_API`] is where the first one is). Requests and
-//! responses are async-stripe's generated types; the [transport](self) is our own, because an answer's headers and
-//! the question whether anything was sent decide about money.
+//! It speaks to Stripe itself ([`STRIPE_API`]) or to the embedded provider. Requests and responses are async-stripe's
+//! generated types; the transport is our own, because an answer's headers, and whether anything was sent at all,
+//! decide about money.
 //!
 //! What it must not do: decide. It never repeats a request by itself, makes no keys but those of
 //! [`provider::key`](innkeeper_booking::provider::key), keeps no state between calls, knows no clock that matters
-//! and no Kubernetes. Where an answer leaves doubt, it says so ([`ProviderError::OutcomeUnknown`]) instead of guessing.
+//! and no Kubernetes. Where an answer leaves doubt, it says so ([`ProviderError::OutcomeUnknown`]) instead of
+//! guessing. It touches the intent it is told to: an id from a status, which people can edit, goes through
+//! [`look`](Stripe::look) first, which passes over what was made for somebody else.
 
 mod charging;
 mod config;
@@ -25,8 +27,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use innkeeper_booking::provider::ProviderError;
-#[cfg(doc)]
-use innkeeper_booking::provider::RefundState;
 
 pub use config::{ApiKey, ConfigError, STRIPE_API, StripeConfig};
 pub use finding::{ListQuery, Listing, Whose};

@@ -12,7 +12,7 @@ use super::{Stripe, checked, metadata, view};
 
 impl Stripe {
     /// Gives money back, under the attempt's key. A repeated answer is not believed: the refund is read again,
-    /// because it may have failed since. A refund may come back [`Pending`](super::RefundState::Pending) and fail
+    /// because it may have failed since. A refund may come back [`Pending`](innkeeper_booking::provider::RefundState::Pending) and fail
     /// days later.
     pub async fn refund(&self, refund: &Refund) -> Result<RefundView, ProviderError> {
         let strategy = strategy(&key(&refund.uid, Step::Refund, refund.attempt))?;

@@ -72,7 +72,7 @@ impl Transport {
         Call { transport: self, op, span, started: Instant::now(), meta: Mutex::default() }
     }
 
-    async fn exchange(&self, request: CustomizedStripeRequest) -> Result<(Meta, Bytes), Failure> {
+    async fn send(&self, request: CustomizedStripeRequest) -> Result<reqwest::Response, Failure> {
         let (RequestBuilder { query, body, path, method }, config) = request.into_pieces();
         let mut url = self.base.clone();
         url.set_path(&format!("/v1{path}"));
@@ -93,10 +93,7 @@ impl Transport {
         if let Some(body) = body {
             outgoing = outgoing.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
         }
-        let response = outgoing.send().await.map_err(|e| failure(&e))?;
-        let meta = Meta::of(response.status().as_u16(), response.headers());
-        let body = response.bytes().await.map_err(|e| failure(&e))?;
-        Ok((meta, body))
+        outgoing.send().await.map_err(|error| failure(&error))
     }
 }
 
@@ -176,9 +173,11 @@ impl Call<'_> {
     }
 
     async fn perform(&self, request: CustomizedStripeRequest) -> Result<Bytes, Failure> {
-        let (meta, body) = self.transport.exchange(request).await?;
-        let status = meta.status.unwrap_or_default();
+        let response = self.transport.send(request).await?;
+        let status = response.status().as_u16();
+        let meta = Meta::of(status, response.headers());
         *self.meta.lock().unwrap_or_else(PoisonError::into_inner) = meta.clone();
+        let body = response.bytes().await.map_err(|error| failure(&error))?;
         if (200..300).contains(&status) {
             return Ok(body);
         }

@@ -124,9 +124,13 @@ async fn a_decline_that_left_no_intent_is_a_refusal() {
     );
 }
 
+#[rstest]
+#[case::incomplete(json!({ "id": "pi_1" }))]
+#[case::not_declined(intent("pi_1", "processing"))]
+#[case::a_fence(fence("pi_1", "requires_payment_method"))]
 #[tokio::test]
-async fn a_decline_with_an_incomplete_intent_is_read_again() {
-    let script = Script::new([decline(&json!({ "id": "pi_1" })), Reply::json(&declined("pi_1"))]).await;
+async fn a_decline_whose_intent_does_not_fit_it_is_read_again(#[case] inside: serde_json::Value) {
+    let script = Script::new([decline(&inside), Reply::json(&declined("pi_1"))]).await;
     assert_eq!(script.stripe.charge(&charge()).await.unwrap().state, insufficient());
     assert_eq!(script.lines(), ["POST /v1/payment_intents", "GET /v1/payment_intents/pi_1"]);
 }

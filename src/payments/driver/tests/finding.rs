@@ -75,13 +75,14 @@ async fn what_the_provider_does_not_have_is_none() {
     assert_eq!(script.stripe.look(&look_for(None)).await, Ok(None));
 }
 
+#[rstest]
+#[case::reservation("innkeeper_uid", "other")]
+#[case::installation("innkeeper_installation", "inn-2")]
+#[case::attempt("innkeeper_attempt", "1")]
 #[tokio::test]
-async fn an_id_of_somebody_elses_intent_is_passed_over() {
-    let script = Script::new([
-        Reply::json(&marked(intent("pi_9", "succeeded"), "innkeeper_uid", "other")),
-        page(&[], false),
-    ])
-    .await;
+async fn an_id_of_what_was_made_for_another_is_passed_over(#[case] mark: &str, #[case] value: &str) {
+    let other = marked(intent("pi_9", "succeeded"), mark, value);
+    let script = Script::new([Reply::json(&other), page(&[other], false)]).await;
     assert_eq!(script.stripe.look(&look_for(Some("pi_9"))).await, Ok(None));
     script.seen();
 }
@@ -104,7 +105,7 @@ async fn of_several_intents_of_one_attempt_the_one_that_matters_most_is_found(
     }
     let script = Script::new(replies).await;
     assert_eq!(script.stripe.look(&look_for(None)).await.unwrap().unwrap().id, expected);
-    script.seen();
+    assert_eq!(script.lines()[1], format!("GET /v1/payment_intents/{expected}"));
 }
 
 #[rstest]

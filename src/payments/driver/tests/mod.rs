@@ -2,6 +2,7 @@
 
 mod charging;
 mod connections;
+mod embedded;
 mod errors;
 mod finding;
 mod script;

@@ -1,67 +1,12 @@
-//! What the driver tells about itself, and what it must never tell; and which configurations it refuses.
+//! What the driver tells about itself, what it must never tell, and which configurations it refuses. Its log is read
+//! in a test of its own, `tests/driver_log.rs`, because a subscriber belongs to a whole process.
 
-use std::io;
 use std::sync::{Arc, Mutex};
 
 use rstest::rstest;
-use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::script::{KEY, Reply, Script, charge, config, decline, declined, intent, nobody, page};
 use crate::driver::{ApiKey, CallReport, ConfigError, Op, Outcome, Stripe, StripeConfig};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn a_span_tells_of_each_call_and_no_line_has_the_key_or_a_secret_of_the_intent() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::TRACE)
-        .with_span_events(FmtSpan::CLOSE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
-    let script = Script::new([
-        Reply::json(&intent("pi_1", "succeeded")).replayed(),
-        Reply::json(&intent("pi_1", "canceled")),
-    ])
-    .await;
-    script.stripe.charge(&charge()).await.unwrap();
-    drop(guard);
-
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    for secret in [KEY, "pi_secret_never_to_be_shown", "pm_card_visa"] {
-        assert!(!log.contains(secret), "{secret} is in the log");
-    }
-    let spans: Vec<serde_json::Value> = log
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .filter(|line| line["fields"]["message"] == "close" && line["span"]["name"] == "provider_call")
-        .map(|line| line["span"].clone())
-        .collect();
-    assert_eq!(spans.len(), 2, "one span for each call: {spans:?}");
-    for (name, value) in [("op", "charge"), ("request_id", "req_1")] {
-        assert_eq!(spans[0][name], value);
-    }
-    assert_eq!(
-        (&spans[0]["attempt"], &spans[0]["status"], &spans[0]["replayed"]),
-        (&2.into(), &200.into(), &true.into())
-    );
-    assert_eq!(spans[1]["op"], "read_intent");
-}
 
 #[test]
 fn debug_never_shows_the_key() {

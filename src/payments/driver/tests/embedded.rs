@@ -1,0 +1,407 @@
+//! The driver against the embedded provider: the whole way, with its faults.
+
+use std::time::Duration;
+
+use innkeeper_booking::provider::{
+    Charge, Fenced, Intent, IntentState, LookFor, ProviderError, Refund, RefundState, Tags,
+};
+use jiff::Timestamp;
+use rstest::rstest;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::script::{KEY, charge, config, look_for};
+use crate::driver::{ApiKey, ListQuery, Stripe, StripeConfig, Whose};
+use crate::sandbox::{self, Config, Server};
+
+struct House {
+    server: Server,
+    stripe: Stripe,
+}
+
+impl House {
+    async fn open() -> Self {
+        let server = Server::start(Config::new(sandbox::ApiKey::parse(KEY).unwrap())).await.unwrap();
+        let stripe = Stripe::new(&config(&server.url())).unwrap();
+        Self { server, stripe }
+    }
+
+    /// Switches a fault on for the next request that fits.
+    fn fault(&self, matches: &Value, fault: &Value) {
+        let fault = json!({ "match": matches, "fault": fault, "times": 1 });
+        self.server.provider().add_fault(serde_json::from_value(fault).unwrap());
+    }
+
+    async fn advance(&self, seconds: u32) {
+        self.server.provider().advance_clock(seconds).await.unwrap();
+    }
+
+    async fn found(&self) -> Option<Intent> {
+        let since = Timestamp::now();
+        self.stripe.look(&LookFor { since, ..look_for(None) }).await.unwrap()
+    }
+
+    /// How many intents there are, what they captured, and what has gone or is going back.
+    async fn books(&self) -> (usize, i64, i64) {
+        let accounts = self.server.provider().ledger().accounts().await.unwrap();
+        let captured = accounts.iter().map(|account| account.intent.amount_received).sum();
+        let mut returned = 0;
+        for account in &accounts {
+            for refund in &account.refunds {
+                if !matches!(refund.status, sandbox::RefundStatus::Failed | sandbox::RefundStatus::Canceled) {
+                    returned += refund.amount;
+                }
+            }
+        }
+        (accounts.len(), captured, returned)
+    }
+}
+
+fn paying_with(method: &str) -> Charge {
+    Charge { method: method.to_owned(), ..charge() }
+}
+
+fn refund(intent: &Intent, attempt: u32, amount: i64) -> Refund {
+    Refund { uid: "6f1c".to_owned(), attempt, intent: intent.id.clone(), amount }
+}
+
+#[tokio::test]
+async fn a_stay_is_paid_found_again_refunded_in_part_and_settled() {
+    let house = House::open().await;
+    house.stripe.check().await.unwrap();
+    let paid = house.stripe.charge(&charge()).await.unwrap();
+    assert_eq!((&paid.state, paid.captured, paid.attempt), (&IntentState::Captured, 25_900, Some(2)));
+    assert_eq!(house.found().await.as_ref(), Some(&paid));
+    assert_eq!(house.stripe.look(&look_for(Some(&paid.id))).await.unwrap().as_ref(), Some(&paid));
+
+    let back = house.stripe.refund(&refund(&paid, 1, 900)).await.unwrap();
+    assert_eq!((back.state.clone(), back.amount, back.attempt), (RefundState::Succeeded, 900, Some(1)));
+    house.stripe.mark_settled(&paid.id, 25_000).await.unwrap();
+    house.stripe.mark_settled(&paid.id, 25_000).await.unwrap();
+    let found = house.found().await.unwrap();
+    assert_eq!((found.refunds.as_slice(), found.settled), ([back].as_slice(), true));
+    assert_eq!(house.stripe.cancel(&paid.id).await.unwrap().state, IntentState::Captured);
+    assert_eq!(house.books().await, (1, 25_900, 900));
+}
+
+#[rstest]
+#[case("pm_card_visa_chargeDeclined", "generic_decline")]
+#[case("pm_card_visa_chargeDeclinedInsufficientFunds", "insufficient_funds")]
+#[case("pm_card_visa_chargeDeclinedExpiredCard", "expired_card")]
+#[case("pm_card_authenticationRequired", "authentication_required")]
+#[tokio::test]
+async fn a_declined_card_is_declined_now_repeated_and_looked_up(#[case] method: &str, #[case] code: &str) {
+    let house = House::open().await;
+    let first = house.stripe.charge(&paying_with(method)).await.unwrap();
+    let IntentState::Declined { code: got, message } = &first.state else {
+        panic!("{:?} should be declined", first.state);
+    };
+    assert_eq!(got, code);
+    assert!(message.ends_with('.'), "{message:?} is no sentence");
+    assert_eq!(house.stripe.charge(&paying_with(method)).await.unwrap(), first);
+    assert_eq!(house.found().await.unwrap(), first);
+    assert_eq!(house.stripe.cancel(&first.id).await.unwrap().state, IntentState::Cancelled);
+    assert_eq!(house.books().await.1, 0);
+}
+
+#[tokio::test]
+async fn a_method_that_does_not_exist_is_refused_and_its_charge_can_be_fenced() {
+    let house = House::open().await;
+    let charge = paying_with("pm_nobody_has");
+    match house.stripe.charge(&charge).await {
+        Err(ProviderError::Invalid { code, .. }) => assert_eq!(code, "resource_missing"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(house.found().await, None);
+    assert!(matches!(house.stripe.fence(&charge).await, Ok(Fenced::Standing(_))));
+}
+
+#[tokio::test]
+async fn an_amount_that_cannot_be_charged_is_refused() {
+    let house = House::open().await;
+    match house.stripe.charge(&Charge { amount: 1, ..charge() }).await {
+        Err(ProviderError::Invalid { code, .. }) => assert_eq!(code, "amount_too_small"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(house.books().await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn many_repeats_of_one_charge_at_once_capture_once() {
+    let house = House::open().await;
+    let mut tasks = JoinSet::new();
+    for _ in 0..16 {
+        let stripe = house.stripe.clone();
+        tasks.spawn(async move { stripe.charge(&charge()).await });
+    }
+    let mut ids = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        match done.unwrap() {
+            Ok(intent) => ids.push(intent.id),
+            Err(error) => assert_eq!(error, ProviderError::InFlight),
+        }
+    }
+    ids.dedup();
+    assert_eq!((ids.len(), house.books().await), (1, (1, 25_900, 0)));
+}
+
+#[tokio::test]
+async fn after_a_fence_the_charge_can_never_land() {
+    let house = House::open().await;
+    let Fenced::Standing(fence) = house.stripe.fence(&charge()).await.unwrap() else {
+        panic!("nothing came before the fence");
+    };
+    assert_eq!((&fence.state, fence.fence, fence.attempt), (&IntentState::Cancelled, true, Some(2)));
+    assert_eq!(house.stripe.charge(&charge()).await, Err(ProviderError::Mismatch));
+    assert_eq!(house.stripe.fence(&charge()).await, Ok(Fenced::Standing(fence.clone())));
+    assert_eq!(house.found().await, Some(fence));
+    assert_eq!(house.books().await, (1, 0, 0));
+}
+
+#[rstest]
+#[case::captured("pm_card_visa")]
+#[case::declined("pm_card_visa_chargeDeclined")]
+#[case::processing("pm_card_asyncSuccess")]
+#[tokio::test]
+async fn a_fence_after_the_charge_says_so_and_the_charge_is_found(#[case] method: &str) {
+    let house = House::open().await;
+    let charge = paying_with(method);
+    let first = house.stripe.charge(&charge).await.unwrap();
+    assert_eq!(house.stripe.fence(&charge).await, Ok(Fenced::ChargeCameFirst));
+    assert_eq!(house.found().await, Some(first));
+}
+
+/// Repeats while another request with the same key is still running, as a caller would.
+macro_rules! patiently {
+    ($call:expr) => {
+        loop {
+            match $call.await {
+                Err(ProviderError::InFlight) => tokio::task::yield_now().await,
+                other => break other,
+            }
+        }
+    };
+}
+
+#[tokio::test]
+async fn of_a_charge_and_a_fence_at_once_exactly_one_takes_effect() {
+    let house = House::open().await;
+    for attempt in 1..=20 {
+        let charge = Charge { attempt, ..charge() };
+        let (first, second) = (house.stripe.clone(), house.stripe.clone());
+        let (for_charge, for_fence) = (charge.clone(), charge.clone());
+        let charged = tokio::spawn(async move { patiently!(first.charge(&for_charge)) });
+        let fenced = tokio::spawn(async move { patiently!(second.fence(&for_fence)) });
+        match (charged.await.unwrap(), fenced.await.unwrap()) {
+            (Ok(intent), Ok(Fenced::ChargeCameFirst)) => assert_eq!(intent.captured, 25_900),
+            (Err(ProviderError::Mismatch), Ok(Fenced::Standing(fence))) => assert_eq!(fence.captured, 0),
+            other => panic!("attempt {attempt}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_processing_charge_is_found_so_and_ends_by_itself() {
+    let house = House::open().await;
+    let first = house.stripe.charge(&paying_with("pm_card_asyncSuccess")).await.unwrap();
+    assert_eq!((&first.state, first.captured), (&IntentState::Processing, 0));
+    house.advance(60).await;
+    assert_eq!(house.found().await.unwrap().captured, 25_900);
+    let late = house.stripe.charge(&paying_with("pm_card_asyncSuccess")).await.unwrap();
+    assert_eq!(late.state, IntentState::Captured, "the stored answer still says processing");
+}
+
+#[rstest]
+#[case::arrives("pm_card_pendingRefund", RefundState::Pending, true)]
+#[case::fails("pm_card_refundFail", RefundState::Succeeded, false)]
+#[tokio::test]
+async fn a_refund_that_ends_later_is_seen_to(
+    #[case] method: &str,
+    #[case] at_first: RefundState,
+    #[case] arrives: bool,
+) {
+    let house = House::open().await;
+    let paid = house.stripe.charge(&paying_with(method)).await.unwrap();
+    let wanted = refund(&paid, 1, 25_900);
+    assert_eq!(house.stripe.refund(&wanted).await.unwrap().state, at_first);
+    house.advance(60).await;
+    let now = house.stripe.refund(&wanted).await.unwrap();
+    assert_eq!(matches!(now.state, RefundState::Succeeded), arrives, "{now:?}");
+    assert_eq!(matches!(now.state, RefundState::Failed(_)), !arrives, "{now:?}");
+    let found = house.found().await.unwrap();
+    assert_eq!(
+        (found.refunds.as_slice(), found.returned()),
+        ([now].as_slice(), if arrives { 25_900 } else { 0 })
+    );
+    if !arrives {
+        let again = house.stripe.refund(&refund(&paid, 2, 25_900)).await.unwrap();
+        assert_eq!(again.attempt, Some(2), "the money is there again, and a new attempt may send it");
+    }
+}
+
+#[tokio::test]
+async fn a_refund_by_hand_counts_and_a_charge_repeated_after_it_shows_it() {
+    let house = House::open().await;
+    let paid = house.stripe.charge(&charge()).await.unwrap();
+    house.server.provider().refund_by_hand(&paid.id, Some(5_900)).await.unwrap();
+    let repeated = house.stripe.charge(&charge()).await.unwrap();
+    assert_eq!((repeated.returned(), repeated.refunds[0].attempt), (5_900, None));
+    let error = house.stripe.refund(&refund(&paid, 1, 25_900)).await.unwrap_err();
+    assert!(matches!(error, ProviderError::Invalid { .. }), "{error:?}");
+    house.stripe.refund(&refund(&paid, 2, 20_000)).await.unwrap();
+    match house.stripe.refund(&refund(&paid, 3, 1)).await {
+        Err(ProviderError::Invalid { code, .. }) => assert_eq!(code, "charge_already_refunded"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(house.books().await, (1, 25_900, 25_900));
+}
+
+#[rstest]
+#[case::answer_dropped(json!({ "kind": "drop", "when": "after" }))]
+#[case::answer_garbled(json!({ "kind": "garbage", "when": "after" }))]
+#[case::failed_after_the_effect(json!({ "kind": "server_error", "when": "after" }))]
+#[tokio::test]
+async fn a_charge_whose_answer_was_lost_is_found_and_a_repeat_is_the_same(#[case] fault: Value) {
+    let house = House::open().await;
+    house.fault(&json!({ "key_prefix": "6f1c/charge/" }), &fault);
+    let error = house.stripe.charge(&charge()).await.unwrap_err();
+    assert!(error.may_have_happened(), "{error:?}");
+    let found = house.found().await.unwrap();
+    assert_eq!(found.captured, 25_900);
+    assert_eq!(house.stripe.charge(&charge()).await.unwrap(), found);
+    assert_eq!(house.books().await, (1, 25_900, 0));
+}
+
+#[tokio::test]
+async fn a_charge_that_was_dropped_before_its_effect_is_not_found_and_a_repeat_makes_it() {
+    let house = House::open().await;
+    house.fault(&json!({}), &json!({ "kind": "drop", "when": "before" }));
+    assert!(house.stripe.charge(&charge()).await.unwrap_err().may_have_happened());
+    assert_eq!(house.found().await, None);
+    assert_eq!(house.stripe.charge(&charge()).await.unwrap().captured, 25_900);
+}
+
+#[tokio::test]
+async fn a_stored_failure_is_repeated_by_the_provider_and_the_charge_behind_it_is_found() {
+    let house = House::open().await;
+    house.fault(&json!({}), &json!({ "kind": "server_error", "when": "after", "stored": true }));
+    for replayed in [false, true] {
+        match house.stripe.charge(&charge()).await {
+            Err(ProviderError::Server { status: 500, message }) => {
+                assert_eq!(message.contains("an earlier answer"), replayed, "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(house.stripe.fence(&charge()).await, Ok(Fenced::ChargeCameFirst));
+    assert_eq!(house.found().await.unwrap().captured, 25_900);
+}
+
+#[tokio::test]
+async fn a_refund_whose_answer_was_lost_is_the_same_when_repeated() {
+    let house = House::open().await;
+    let paid = house.stripe.charge(&charge()).await.unwrap();
+    house.fault(&json!({ "path": "/v1/refunds" }), &json!({ "kind": "drop", "when": "after" }));
+    assert!(house.stripe.refund(&refund(&paid, 1, 900)).await.unwrap_err().may_have_happened());
+    let again = house.stripe.refund(&refund(&paid, 1, 900)).await.unwrap();
+    assert_eq!(house.found().await.unwrap().refunds, [again]);
+    assert_eq!(house.stripe.refund(&refund(&paid, 1, 901)).await, Err(ProviderError::Mismatch));
+    assert_eq!(house.books().await, (1, 25_900, 900));
+}
+
+#[rstest]
+#[case::making_it("/v1/payment_intents")]
+#[case::cancelling_it("/v1/payment_intents/*/cancel")]
+#[tokio::test]
+async fn a_fence_whose_answer_was_lost_stands_when_repeated(#[case] path: &str) {
+    let house = House::open().await;
+    house.fault(&json!({ "method": "POST", "path": path }), &json!({ "kind": "drop", "when": "after" }));
+    assert!(house.stripe.fence(&charge()).await.unwrap_err().may_have_happened());
+    assert!(matches!(house.stripe.fence(&charge()).await, Ok(Fenced::Standing(_))));
+    assert_eq!(house.stripe.charge(&charge()).await, Err(ProviderError::Mismatch));
+    assert_eq!(house.books().await, (1, 0, 0));
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_is_given_up_on_and_what_it_did_is_found() {
+    let mut house = House::open().await;
+    let patient = house.stripe.clone();
+    house.stripe = Stripe::new(&StripeConfig {
+        request_timeout: Duration::from_millis(200),
+        ..config(&house.server.url())
+    })
+    .unwrap();
+    house.fault(&json!({ "method": "POST" }), &json!({ "kind": "hang", "when": "after" }));
+    let got = house.stripe.charge(&charge()).await;
+    assert!(matches!(got, Err(ProviderError::OutcomeUnknown(_))), "{got:?}");
+    house.stripe = patient;
+    // The provider may still be at it: it was given up on, not stopped.
+    let found = loop {
+        if let Some(found) = house.found().await {
+            break found;
+        }
+    };
+    assert_eq!(found.captured, 25_900);
+}
+
+#[tokio::test]
+async fn a_provider_that_limits_or_refuses_us_has_done_nothing() {
+    let house = House::open().await;
+    house.fault(&json!({}), &json!({ "kind": "rate_limit", "retry_after": 9 }));
+    house.fault(&json!({}), &json!({ "kind": "unauthorized" }));
+    assert_eq!(
+        house.stripe.charge(&charge()).await,
+        Err(ProviderError::RateLimited { retry_after: Some(9) })
+    );
+    let got = house.stripe.charge(&charge()).await;
+    assert!(matches!(got, Err(ProviderError::Unauthorized(_))), "{got:?}");
+    assert_eq!(house.books().await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_told_and_not_shown() {
+    let house = House::open().await;
+    let wrong = "sk_test_notTheKeyThatWasConfigured";
+    let stripe =
+        Stripe::new(&StripeConfig { key: ApiKey::new(wrong), ..config(&house.server.url()) }).unwrap();
+    let error = stripe.check().await.unwrap_err();
+    assert!(matches!(error, ProviderError::Unauthorized(_)), "{error:?}");
+    assert!(!error.to_string().contains(wrong), "{error}");
+}
+
+#[tokio::test]
+async fn everything_is_found_across_pages_and_nothing_of_another_installation() {
+    let house = House::open().await;
+    let mut elsewhere = charge();
+    elsewhere.tags.installation = "inn-2".to_owned();
+    elsewhere.tags.uid = "not-ours".to_owned();
+    house.stripe.charge(&elsewhere).await.unwrap();
+    for n in 0..230 {
+        let tags = Tags { uid: format!("uid-{n}"), ..charge().tags };
+        let paid = house.stripe.charge(&Charge { tags, attempt: 1, ..charge() }).await.unwrap();
+        if n % 2 == 0 {
+            let refund = Refund { uid: format!("uid-{n}"), ..refund(&paid, 1, 900) };
+            house.stripe.refund(&refund).await.unwrap();
+        }
+    }
+    let since = Timestamp::now();
+    let whose = Whose::Named { namespace: "seaview".to_owned(), name: "anna".to_owned() };
+    let all = house.stripe.find_all("inn-1", &whose, since).await.unwrap();
+    assert_eq!(all.len(), 230);
+    let one = house.stripe.find_all("inn-1", &Whose::Uid("uid-4".to_owned()), since).await.unwrap();
+    assert_eq!(one.iter().map(|(_, intent)| intent.returned()).collect::<Vec<_>>(), [900]);
+
+    let mut query = ListQuery { installation: "inn-1".to_owned(), since, after: None, pages: 1 };
+    let (mut seen, mut returned, mut stretches) = (0, 0, 0);
+    loop {
+        let listing = house.stripe.list(&query).await.unwrap();
+        seen += listing.intents.len();
+        returned += listing.intents.iter().map(|(_, intent)| intent.returned()).sum::<i64>();
+        stretches += 1;
+        query.after = listing.next;
+        if query.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((seen, returned, stretches), (230, 115 * 900, 3));
+}
