@@ -118,6 +118,8 @@ labels! {
         Conflict = "conflict",
         /// Refused by the calendar's rules.
         Refused = "refused",
+        /// Failed otherwise.
+        Error = "error",
     }
 
     /// Whose status was written.

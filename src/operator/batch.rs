@@ -1,0 +1,346 @@
+//! A Room's book: its calendars as our own writes returned them, and how a batch of asks is settled on them.
+//!
+//! All months of a stay are read before any is taken, and written in ascending order. A write that meets a conflict
+//! or a refusal throws the whole view away and decides anew on what the API server has. That nothing is left is only
+//! said after an uncached read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use innkeeper_api::{
+    ConditionStatus, ConditionType, Month, OPERATOR_MANAGER, Reservation, Room, RoomCalendar,
+    RoomCalendarFields, UID_LABEL,
+};
+use innkeeper_booking::inventory::{self, Standing, Stay};
+use innkeeper_booking::knowledge::NightsKnown;
+use innkeeper_ops::metrics::{CalendarWrite, Metrics};
+use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
+use kube::{Api, Client, ResourceExt};
+
+use crate::allocator::Ask;
+use crate::cache::{Cache, Key};
+use crate::error::WriteError;
+
+/// How often a batch is decided anew before everybody is told to come back.
+const ROUNDS: usize = 8;
+
+/// A Room's calendars.
+pub struct Book {
+    room: Key,
+    cache: Arc<Cache>,
+    metrics: Metrics,
+    rooms: Api<Room>,
+    reservations: Api<Reservation>,
+    calendars: Api<RoomCalendar>,
+    /// As our own writes and reads returned them; `None` is a month that has no calendar.
+    view: BTreeMap<Month, Option<RoomCalendar>>,
+    written: u64,
+}
+
+/// A batch could not be settled in this round.
+enum Setback {
+    /// The view was old: decide anew on a fresh one.
+    Stale,
+    /// The API server is in trouble: everybody comes back later.
+    Trouble(String),
+}
+
+impl From<WriteError> for Setback {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Conflict | WriteError::Gone | WriteError::Refused(_) => Self::Stale,
+            WriteError::Api(error) => Self::Trouble(error.to_string()),
+        }
+    }
+}
+
+impl From<kube::Error> for Setback {
+    fn from(error: kube::Error) -> Self {
+        Self::Trouble(error.to_string())
+    }
+}
+
+impl Book {
+    /// A book with nothing read yet.
+    pub fn new(client: &Client, room: Key, cache: Arc<Cache>, metrics: Metrics) -> Self {
+        Self {
+            rooms: Api::namespaced(client.clone(), &room.0),
+            reservations: Api::namespaced(client.clone(), &room.0),
+            calendars: Api::namespaced(client.clone(), &room.0),
+            room,
+            cache,
+            metrics,
+            view: BTreeMap::new(),
+            written: 0,
+        }
+    }
+
+    /// Bytes written since this was last asked.
+    pub fn take_written(&mut self) -> u64 {
+        std::mem::take(&mut self.written)
+    }
+
+    /// Settles a batch: one answer for each ask, in their order.
+    pub async fn settle(&mut self, asks: &[Ask]) -> Vec<NightsKnown> {
+        // A release must see what is really there: "nothing held" on an old view would leave a holder behind.
+        let mut fresh = asks.iter().any(|a| matches!(a, Ask::Release(_)));
+        for _ in 0..ROUNDS {
+            match self.round(asks, fresh).await {
+                Ok(Some(answers)) => return answers,
+                Ok(None) | Err(Setback::Stale) => fresh = true,
+                Err(Setback::Trouble(error)) => {
+                    tracing::warn!(
+                        namespace = self.room.0,
+                        room = self.room.1,
+                        error,
+                        "the calendars cannot be reached"
+                    );
+                    break;
+                }
+            }
+        }
+        self.view.clear();
+        vec![NightsKnown::Busy; asks.len()]
+    }
+
+    /// One round. `None` where an answer needs a fresh view.
+    async fn round(&mut self, asks: &[Ask], fresh: bool) -> Result<Option<Vec<NightsKnown>>, Setback> {
+        let room = self.read_room(fresh).await?;
+        let months = self.months_of(asks);
+        for month in &months {
+            if fresh || !self.view.contains_key(month) {
+                let name = month.calendar_name(&self.room.1);
+                let found = self.calendars.get_opt(&name).await?;
+                self.view.insert(*month, found);
+            }
+        }
+        if let Some(room) = &room {
+            let wanted: BTreeSet<Month> = asks.iter().filter_map(taken).flat_map(Stay::months).collect();
+            self.make_missing(room, &wanted).await?;
+        }
+        let Some(decided) = decide(asks, &self.view, room.as_ref(), fresh) else { return Ok(None) };
+        for (month, fields) in decided.changed {
+            self.write(month, fields).await?;
+        }
+        Ok(Some(decided.answers))
+    }
+
+    async fn read_room(&self, fresh: bool) -> Result<Option<Room>, Setback> {
+        let seen = if fresh { None } else { self.cache.room(&self.room) };
+        let room = match seen.as_deref().and_then(|guarded| guarded.0.as_ref().ok()) {
+            Some(room) => Some(room.clone()),
+            None => self.rooms.get_opt(&self.room.1).await?,
+        };
+        Ok(room.filter(|r| r.metadata.deletion_timestamp.is_none()))
+    }
+
+    fn months_of(&self, asks: &[Ask]) -> BTreeSet<Month> {
+        let mut months = BTreeSet::new();
+        for ask in asks {
+            match ask {
+                Ask::Take(stay) | Ask::Release(stay) => months.extend(stay.months()),
+                Ask::Sync => {
+                    let prefix = format!("{}-", self.room.1);
+                    let names = self.cache.calendars_of(&self.room);
+                    months.extend(names.iter().filter_map(|n| Month::parse(n.strip_prefix(&prefix)?)));
+                }
+            }
+        }
+        months
+    }
+
+    /// Makes the calendars that are missing, with everybody who is known to be there: never empty on faith.
+    async fn make_missing(&mut self, room: &Room, wanted: &BTreeSet<Month>) -> Result<(), Setback> {
+        let uid = room.uid().unwrap_or_default();
+        for month in wanted {
+            if let Some(Some(old)) = self.view.get(month) {
+                if old.spec.room_uid == uid || !inventory::is_empty(&old.spec) {
+                    continue;
+                }
+                // Of a Room that was deleted and made anew under the same name, and nobody is in it.
+                let old = old.clone();
+                self.delete(&old).await?;
+                self.view.insert(*month, None);
+            }
+            let there = self.who_is_there(*month).await?;
+            let generation = room.metadata.generation.unwrap_or(0);
+            let fields = inventory::rebuild(&self.room.1, &uid, *month, &room.spec, generation, &there);
+            let mut calendar = RoomCalendar::new(&month.calendar_name(&self.room.1), fields);
+            calendar.metadata.labels = Some(labels(&uid));
+            let params =
+                PostParams { field_manager: Some(OPERATOR_MANAGER.to_owned()), ..PostParams::default() };
+            let made = self.calendars.create(&params, &calendar).await.map_err(WriteError::from);
+            self.count(made.as_ref());
+            let made = made?;
+            self.written += size(&made);
+            self.view.insert(*month, Some(made));
+        }
+        Ok(())
+    }
+
+    /// Who holds nights of this month, from an uncached list of the Room's Reservations.
+    async fn who_is_there(&self, month: Month) -> Result<Vec<Stay>, Setback> {
+        let selector = format!("spec.roomName={}", self.room.1);
+        let mut params = ListParams::default().fields(&selector).limit(500);
+        let mut there = Vec::new();
+        loop {
+            let page = self.reservations.list(&params).await?;
+            there.extend(page.items.iter().filter_map(|r| held(r, month)));
+            match page.metadata.continue_.filter(|t| !t.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(there),
+            }
+        }
+    }
+
+    async fn delete(&self, calendar: &RoomCalendar) -> Result<(), WriteError> {
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: calendar.uid(),
+                resource_version: calendar.resource_version(),
+            }),
+            ..DeleteParams::default()
+        };
+        self.calendars.delete(&calendar.name_any(), &params).await?;
+        Ok(())
+    }
+
+    async fn write(&mut self, month: Month, fields: RoomCalendarFields) -> Result<(), Setback> {
+        let Some(Some(before)) = self.view.remove(&month) else { return Err(Setback::Stale) };
+        // Replaced as a whole, with the resourceVersion it was read at: nothing unseen is written over.
+        let mut next = before;
+        next.spec = fields;
+        next.metadata.managed_fields = None;
+        let params = PostParams { field_manager: Some(OPERATOR_MANAGER.to_owned()), ..PostParams::default() };
+        let written =
+            self.calendars.replace(&next.name_any(), &params, &next).await.map_err(WriteError::from);
+        self.count(written.as_ref());
+        if let Err(WriteError::Refused(why)) = &written {
+            tracing::warn!(
+                namespace = self.room.0,
+                calendar = next.name_any(),
+                why,
+                "the calendar's rules refused a write"
+            );
+        }
+        let written = written?;
+        self.written += size(&written);
+        self.view.insert(month, Some(written));
+        Ok(())
+    }
+
+    fn count(&self, result: Result<&RoomCalendar, &WriteError>) {
+        self.metrics.calendar_write(match result {
+            Ok(_) => CalendarWrite::Ok,
+            Err(WriteError::Refused(_)) => CalendarWrite::Refused,
+            Err(WriteError::Conflict | WriteError::Gone) => CalendarWrite::Conflict,
+            Err(WriteError::Api(_)) => CalendarWrite::Error,
+        });
+    }
+}
+
+fn labels(room_uid: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("app.kubernetes.io/managed-by".to_owned(), "innkeeper".to_owned()),
+        ("app.kubernetes.io/part-of".to_owned(), "innkeeper".to_owned()),
+        (UID_LABEL.to_owned(), room_uid.to_owned()),
+    ])
+}
+
+fn size(calendar: &RoomCalendar) -> u64 {
+    serde_json::to_vec(calendar).map_or(0, |bytes| bytes.len() as u64)
+}
+
+const fn taken(ask: &Ask) -> Option<&Stay> {
+    match ask {
+        Ask::Take(stay) => Some(stay),
+        Ask::Release(_) | Ask::Sync => None,
+    }
+}
+
+/// The stay of a Reservation that holds nights of a month.
+fn held(reservation: &Reservation, month: Month) -> Option<Stay> {
+    let status = reservation.status.as_ref()?;
+    status.conditions.get(&ConditionType::Allocated).filter(|c| c.status == ConditionStatus::True)?;
+    let spec = &reservation.spec;
+    let stay = Stay { uid: reservation.uid()?, from: spec.check_in, to: spec.check_out, units: spec.units };
+    stay.months().contains(&month).then_some(stay)
+}
+
+/// What a round comes to.
+struct Decided {
+    answers: Vec<NightsKnown>,
+    /// Months to be written, ascending.
+    changed: BTreeMap<Month, RoomCalendarFields>,
+}
+
+/// Decides a batch on the calendars in hand. `None` where an answer needs a fresh view.
+fn decide(
+    asks: &[Ask],
+    view: &BTreeMap<Month, Option<RoomCalendar>>,
+    room: Option<&Room>,
+    fresh: bool,
+) -> Option<Decided> {
+    let before: BTreeMap<Month, &RoomCalendarFields> =
+        view.iter().filter_map(|(m, c)| Some((*m, &c.as_ref()?.spec))).collect();
+    let mut work: BTreeMap<Month, RoomCalendarFields> =
+        before.iter().map(|(m, f)| (*m, (*f).clone())).collect();
+    let uid = room.and_then(|r| r.uid());
+    if let (Some(room), Some(uid)) = (room, &uid) {
+        for calendar in work.values_mut().filter(|c| c.room_uid == *uid) {
+            inventory::sync(calendar, &room.spec, room.metadata.generation.unwrap_or(0));
+        }
+    }
+    let mut answers = Vec::with_capacity(asks.len());
+    for ask in asks {
+        answers.push(match ask {
+            Ask::Sync => NightsKnown::NotAsked,
+            Ask::Release(stay) => {
+                for month in stay.months() {
+                    if let Some(calendar) = work.get_mut(&month) {
+                        inventory::release(calendar, &stay.uid);
+                    }
+                }
+                NightsKnown::Released
+            }
+            Ask::Take(stay) => take(stay, &mut work, uid.as_deref(), fresh)?,
+        });
+    }
+    let changed = work.into_iter().filter(|(month, fields)| before.get(month) != Some(&fields)).collect();
+    Some(Decided { answers, changed })
+}
+
+fn take(
+    stay: &Stay,
+    work: &mut BTreeMap<Month, RoomCalendarFields>,
+    room_uid: Option<&str>,
+    fresh: bool,
+) -> Option<NightsKnown> {
+    let Some(uid) = room_uid else {
+        let why = "The Room is gone; nothing can be taken in it.".to_owned();
+        return fresh.then_some(NightsKnown::Full { why });
+    };
+    if stay.months().iter().any(|m| work.get(m).is_none_or(|c| c.room_uid != uid)) {
+        // A calendar of another UID of its Room takes no nights; it goes once the last guest of that Room has gone.
+        return fresh.then_some(NightsKnown::Busy);
+    }
+    let held = || Some(NightsKnown::Held { room_uid: uid.to_owned() });
+    match inventory::standing(stay, work) {
+        // Held without a write of ours in this round: only what the API server has just said is believed.
+        Standing::Held if fresh => held(),
+        Standing::Held => None,
+        Standing::Full(night) if fresh => {
+            let why = format!("Not enough units are left for the night of {night}.");
+            Some(NightsKnown::Full { why })
+        }
+        Standing::Full(_) => None,
+        Standing::Fits => {
+            for month in stay.months() {
+                if let Some(calendar) = work.get_mut(&month) {
+                    inventory::take(calendar, stay);
+                }
+            }
+            held()
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The work queue of one controller: who is to be looked at, and with how much patience after a failure.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use kube::Resource;
+use kube::runtime::controller::ReconcileRequest;
+use kube::runtime::reflector::{Lookup, ObjectRef};
+use tokio::sync::mpsc;
+
+use crate::cache::{Key, lock};
+
+/// Where a controller is told whom to look at.
+pub struct Wakers<K: Resource<DynamicType = ()> + Lookup<DynamicType = ()> + 'static> {
+    tx: mpsc::UnboundedSender<ObjectRef<K>>,
+}
+
+impl<K: Resource<DynamicType = ()> + Lookup<DynamicType = ()> + 'static> Wakers<K> {
+    /// A queue: its sending side, and the stream that a controller runs on.
+    pub fn new() -> (Self, impl Stream<Item = Result<ReconcileRequest<K>, Infallible>> + Send)
+    where
+        K: Send,
+    {
+        let (tx, rx) = mpsc::unbounded_channel();
+        let stream = futures::stream::unfold(rx, |mut rx| async move {
+            let next: ObjectRef<K> = rx.recv().await?;
+            Some((Ok(ReconcileRequest::from(next)), rx))
+        });
+        (Self { tx }, stream.boxed())
+    }
+
+    /// Has the object looked at soon. A queue that has ended needs nobody.
+    pub fn wake(&self, key: &Key) {
+        let _ = self.tx.send(ObjectRef::new(&key.1).within(&key.0));
+    }
+}
+
+/// How long to wait before trying again, longer each time, per object.
+#[derive(Debug, Default)]
+pub struct Patience {
+    tries: Mutex<HashMap<String, u32>>,
+    salt: RandomState,
+}
+
+/// From the first wait, doubling, to the longest.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// The first.
+    pub initial: Duration,
+    /// The longest.
+    pub max: Duration,
+}
+
+impl Patience {
+    /// The next wait of an object, spread by a quarter so that those who failed together do not return together.
+    pub fn next(&self, uid: &str, waits: Waits) -> Duration {
+        let tries = {
+            let mut all = lock(&self.tries);
+            let tries = all.entry(uid.to_owned()).or_insert(0);
+            *tries = tries.saturating_add(1);
+            *tries
+        };
+        let doubled = waits.initial.saturating_mul(1 << (tries - 1).min(20)).min(waits.max);
+        let spread = self.salt.hash_one((uid, tries)) % 1000;
+        let spread = u32::try_from(spread).unwrap_or(0);
+        doubled.mul_f64(0.75) + doubled.mul_f64(0.5 * f64::from(spread) / 1000.0)
+    }
+
+    /// The object moved on.
+    pub fn forget(&self, uid: &str) {
+        lock(&self.tries).remove(uid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_grows_to_its_limit_and_is_forgotten() {
+        let patience = Patience::default();
+        let waits = Waits { initial: Duration::from_secs(1), max: Duration::from_secs(8) };
+        let seen: Vec<f64> = (0..6).map(|_| patience.next("a", waits).as_secs_f64()).collect();
+        for (wait, expected) in seen.iter().zip([1.0, 2.0, 4.0, 8.0, 8.0, 8.0]) {
+            assert!((expected * 0.75..=expected * 1.25).contains(wait), "{wait} for {expected}");
+        }
+        patience.forget("a");
+        assert!(patience.next("a", waits) <= Duration::from_millis(1250));
+    }
+}

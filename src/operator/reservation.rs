@@ -1,0 +1,261 @@
+//! The Reservation controller: one pass plans, writes, performs and learns until there is nothing left to do now.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use innkeeper_api::{ConditionType, Reason, Reservation, ReservationStatus, Room};
+use innkeeper_booking::inventory;
+use innkeeper_booking::knowledge::{Answer, Knowledge};
+use innkeeper_booking::observed::{Observed, Plan, RoomView, Settings, Wake};
+use innkeeper_booking::plan::plan;
+use innkeeper_booking::status::{End, Stage, stage};
+use innkeeper_ops::metrics::{Outcome, StatusKind, StatusWrite};
+use kube::runtime::controller::Action;
+use kube::runtime::events::{Event, EventType};
+use kube::{Resource, ResourceExt};
+
+use crate::cache::{Guarded, Key, key_of};
+use crate::effects::{Done, perform};
+use crate::error::{ReconcileError, WriteError};
+use crate::scope::Scope;
+use crate::writes;
+
+/// More steps than any way through the planner takes; reaching it is a bug, and must not spin.
+const STEPS: usize = 64;
+
+/// After a conflict the watch is about to bring the newer version; a moment is enough.
+const AFTER_CONFLICT: Duration = Duration::from_millis(100);
+
+/// Looks at one Reservation.
+pub async fn reconcile(seen: Arc<Guarded<Reservation>>, scope: Arc<Scope>) -> Result<Action, ReconcileError> {
+    // One that does not decode was reported by the watch; another version of the operator wrote it.
+    let Ok(seen) = &seen.0 else { return Ok(Action::await_change()) };
+    let current = scope.written.newest(seen).unwrap_or_else(|| Arc::new(seen.clone()));
+    let settings = scope.settings();
+    Pass { scope: &scope, settings, key: key_of(seen), current, room: None, known: Knowledge::default() }
+        .run()
+        .await
+}
+
+/// One pass over one Reservation.
+struct Pass<'a> {
+    scope: &'a Scope,
+    settings: Settings,
+    key: Key,
+    current: Arc<Reservation>,
+    /// The Room as read past the cache in this pass; the inner `None` is that there is none.
+    room: Option<Option<Box<Room>>>,
+    known: Knowledge,
+}
+
+impl Pass<'_> {
+    async fn run(mut self) -> Result<Action, ReconcileError> {
+        for _ in 0..STEPS {
+            let next = self.plan();
+            match next {
+                Plan::Wait(wake) => return Ok(self.wait(wake)),
+                Plan::Write(status) => {
+                    if let Some(action) = self.write(&status).await? {
+                        return Ok(action);
+                    }
+                }
+                Plan::Do(effect) => {
+                    tracing::debug!(?effect, "doing");
+                    let done = perform(self.scope, &self.current, effect).await?;
+                    if let Some(action) = self.learn(done).await? {
+                        return Ok(action);
+                    }
+                }
+            }
+        }
+        Err(ReconcileError::Restless(STEPS))
+    }
+
+    fn room_key(&self) -> Key {
+        (self.key.0.clone(), self.current.spec.room_name.clone())
+    }
+
+    fn plan(&self) -> Plan {
+        let cached = self.scope.cache.room(&self.room_key());
+        let room = match &self.room {
+            Some(read) => read.as_deref(),
+            None => cached.as_deref().and_then(|guarded| guarded.0.as_ref().ok()),
+        };
+        let view = room
+            .filter(|r| r.metadata.deletion_timestamp.is_none())
+            .map_or(RoomView::Absent, RoomView::There);
+        let observed = Observed {
+            reservation: &self.current,
+            room: view,
+            known: &self.known,
+            in_calendars: self.in_calendars(),
+            settings: &self.settings,
+        };
+        plan(&observed, (self.scope.clock)())
+    }
+
+    fn in_calendars(&self) -> bool {
+        let Some(uid) = self.current.metadata.uid.as_deref() else { return false };
+        let spec = &self.current.spec;
+        innkeeper_api::Month::of_stay(spec.check_in, spec.check_out).iter().any(|month| {
+            let key = (self.key.0.clone(), month.calendar_name(&spec.room_name));
+            let calendar = self.scope.cache.calendar(&key);
+            calendar
+                .as_deref()
+                .and_then(|g| g.0.as_ref().ok())
+                .is_some_and(|c| inventory::holds(&c.spec, uid))
+        })
+    }
+
+    /// Writes a status. Gives an action where the pass must end.
+    async fn write(&mut self, status: &ReservationStatus) -> Result<Option<Action>, ReconcileError> {
+        let api = self.scope.reservations(&self.key.0);
+        let before = self.current.status.clone().unwrap_or_default();
+        let written = writes::status(
+            &api,
+            &*self.current,
+            &writes::status_value(&before),
+            &writes::status_value(status),
+        )
+        .await;
+        let result = match &written {
+            Ok(_) => StatusWrite::Ok,
+            Err(WriteError::Conflict | WriteError::Gone) => StatusWrite::Conflict,
+            Err(_) => StatusWrite::Error,
+        };
+        self.scope.metrics.status_write(StatusKind::Reservation, result);
+        match written {
+            Ok(object) => {
+                self.known.attempt_is_new |= attempt_of(&before) != attempt_of(status);
+                self.accept(object);
+                self.tell(&before, status).await;
+                Ok(None)
+            }
+            Err(WriteError::Conflict) => self.refresh().await.map(Some),
+            Err(WriteError::Gone) => Ok(Some(self.gone())),
+            Err(error) => Err(ReconcileError::write("the status")(error)),
+        }
+    }
+
+    fn accept(&mut self, mut object: Reservation) {
+        object.metadata.managed_fields = None;
+        let object = Arc::new(object);
+        self.scope.written.keep(Arc::clone(&object));
+        self.current = object;
+        if let Some(uid) = &self.current.metadata.uid {
+            self.scope.patience.forget(uid);
+        }
+    }
+
+    async fn learn(&mut self, done: Done) -> Result<Option<Action>, ReconcileError> {
+        match done {
+            Done::Learnt(answer) => self.known.learn(answer),
+            Done::Object(object) => self.accept(*object),
+            Done::Cancellation(object, at) => {
+                self.accept(*object);
+                self.known.learn(Answer::Cancellation(at));
+            }
+            Done::Room(room) => {
+                self.room = Some(room);
+                self.known.learn(Answer::RoomRead);
+            }
+            Done::Gone => return Ok(Some(self.gone())),
+            Done::Conflict => return self.refresh().await.map(Some),
+        }
+        Ok(None)
+    }
+
+    /// Our version was old: read the newest and begin a new pass. Nothing learnt on the old one is kept.
+    async fn refresh(&self) -> Result<Action, ReconcileError> {
+        let read = self
+            .scope
+            .reservations(&self.key.0)
+            .get_opt(&self.key.1)
+            .await
+            .map_err(ReconcileError::read("the Reservation"))?;
+        match read {
+            Some(mut object) if object.uid() == self.current.uid() => {
+                object.metadata.managed_fields = None;
+                self.scope.written.keep(Arc::new(object));
+            }
+            _ => return Ok(self.gone()),
+        }
+        Ok(Action::requeue(AFTER_CONFLICT))
+    }
+
+    fn gone(&self) -> Action {
+        if let Some(uid) = &self.current.metadata.uid {
+            self.scope.written.forget(uid);
+            self.scope.patience.forget(uid);
+            self.scope.polling.forget(uid);
+        }
+        Action::await_change()
+    }
+
+    fn wait(&self, wake: Wake) -> Action {
+        let uid = self.current.metadata.uid.as_deref().unwrap_or_default();
+        let status = self.current.status.clone().unwrap_or_default();
+        if stage(&status) == Stage::Open {
+            self.scope.wait_for_room(self.room_key(), self.key.clone());
+        }
+        match wake {
+            Wake::OnChange => {
+                self.scope.patience.forget(uid);
+                self.scope.polling.forget(uid);
+                Action::requeue(self.scope.resync())
+            }
+            Wake::At(at) => {
+                let left = at.duration_since((self.scope.clock)());
+                let left = Duration::try_from(left).unwrap_or_default();
+                Action::requeue(left.clamp(Duration::from_secs(1), self.scope.resync()))
+            }
+            Wake::Retry => Action::requeue(self.scope.next_try(uid)),
+            Wake::Poll => Action::requeue(self.scope.next_poll(uid)),
+        }
+    }
+
+    /// Counts what has ended, and tells people what needs one of them.
+    async fn tell(&self, before: &ReservationStatus, after: &ReservationStatus) {
+        let (was, is) = (stage(before), stage(after));
+        if was != is {
+            tracing::info!(namespace = self.key.0, reservation = self.key.1, from = ?was, to = ?is, "moved on");
+            let outcome = match is {
+                Stage::Confirmed => Some(Outcome::Confirmed),
+                Stage::Closed(End::Rejected) => Some(Outcome::Rejected),
+                Stage::Closed(End::Cancelled) => Some(Outcome::Cancelled),
+                Stage::Closed(End::Withdrawn) => Some(Outcome::Withdrawn),
+                _ => None,
+            };
+            if let Some(outcome) = outcome {
+                let reason = after.conditions.reason(&ConditionType::Ready);
+                self.scope.metrics.settled(outcome, known_name(reason));
+            }
+        }
+        let failed = |s: &ReservationStatus| {
+            s.conditions.reason(&ConditionType::Refunded) == Some(&Reason::RefundFailed)
+        };
+        if failed(after) && !failed(before) {
+            let note = after.conditions.get(&ConditionType::Refunded).map(|c| c.message.clone());
+            let event = Event {
+                type_: EventType::Warning,
+                reason: Reason::RefundFailed.as_str().to_owned(),
+                note,
+                action: "Refunding".to_owned(),
+                secondary: None,
+            };
+            // The condition says the same; an Event that could not be written loses nothing.
+            if let Err(error) = self.scope.recorder.publish(&event, &self.current.object_ref(&())).await {
+                tracing::warn!(%error, "an Event could not be published");
+            }
+        }
+    }
+}
+
+fn attempt_of(status: &ReservationStatus) -> Option<(Option<u32>, Option<jiff::Timestamp>)> {
+    status.payment.as_ref().map(|p| (p.attempt, p.attempted_at))
+}
+
+/// A reason as a label: only names this version knows, so that the number of series is known too.
+fn known_name(reason: Option<&Reason>) -> &'static str {
+    Reason::ALL.iter().find(|known| Some(*known) == reason).map_or("Unknown", |known| known.as_str())
+}

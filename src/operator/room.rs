@@ -1,0 +1,121 @@
+//! The Room controller: keeps a Room's status and its calendars' capacities as the Room says, and wakes whoever a race
+//! has left in a calendar.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use innkeeper_api::{Night, Room, RoomCalendar, RoomStatus, uid_of_holder};
+use innkeeper_booking::room::{SellableRoom, room_status};
+use innkeeper_booking::status::{Stage, stage};
+use innkeeper_ops::metrics::{StatusKind, StatusWrite};
+use jiff::civil::{Date, Time};
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+
+use crate::allocator::Ask;
+use crate::cache::{Guarded, Key, key_of, lock};
+use crate::error::{ReconcileError, WriteError};
+use crate::scope::Scope;
+use crate::writes;
+
+/// Looks at one Room.
+pub async fn reconcile(seen: Arc<Guarded<Room>>, scope: Arc<Scope>) -> Result<Action, ReconcileError> {
+    let Ok(room) = &seen.0 else { return Ok(Action::await_change()) };
+    let key = key_of(room);
+    if let Some(rest) = too_soon(&scope, room) {
+        return Ok(Action::requeue(rest));
+    }
+    let generation = room.metadata.generation.unwrap_or(0);
+    let calendars = calendars(&scope, &key);
+    let ours = || calendars.iter().filter(|c| Some(&c.spec.room_uid) == room.metadata.uid.as_ref());
+    if ours().any(|c| c.spec.nights.iter().any(|n| n.room_generation < generation)) {
+        scope.allocators.ask(&key, Ask::Sync).await;
+    }
+    wake_left_behind(&scope, &calendars);
+
+    let nights: BTreeMap<Date, Night> =
+        ours().flat_map(|c| c.spec.nights.iter().map(|n| (n.date, n.clone()))).collect();
+    let before = room.status.clone().unwrap_or_default();
+    let now = (scope.clock)();
+    let after = room_status(&room.spec, generation, &nights, &before, now);
+    if after != before {
+        write(&scope, room, &before, &after).await?;
+    }
+    Ok(Action::requeue(until_midnight(room, now).min(scope.resync())))
+}
+
+/// The rest of the pause after the last write of this Room's status.
+fn too_soon(scope: &Scope, room: &Room) -> Option<Duration> {
+    let written = *lock(&scope.room_written).get(room.metadata.uid.as_deref()?)?;
+    scope
+        .config
+        .current()
+        .operator
+        .room_status_interval
+        .checked_sub(written.elapsed())
+        .filter(|rest| !rest.is_zero())
+}
+
+fn calendars(scope: &Scope, room: &Key) -> Vec<RoomCalendar> {
+    let names = scope.cache.calendars_of(room);
+    names
+        .into_iter()
+        .filter_map(|name| scope.cache.calendar(&(room.0.clone(), name)))
+        .filter_map(|guarded| guarded.0.as_ref().ok().cloned())
+        .collect()
+}
+
+/// A write of an operator that had been paused may have put nights back under a Reservation that has ended.
+fn wake_left_behind(scope: &Scope, calendars: &[RoomCalendar]) {
+    let mut last = "";
+    for holder in calendars.iter().flat_map(|c| &c.spec.nights).flat_map(|n| &n.holders) {
+        let uid = uid_of_holder(holder);
+        if uid == last {
+            continue;
+        }
+        last = uid;
+        let Some(key) = scope.cache.key_of_uid(uid) else { continue };
+        let reservation = scope.cache.reservation(&key);
+        let status = reservation.as_deref().and_then(|g| g.0.as_ref().ok()).and_then(|r| r.status.as_ref());
+        if status.is_some_and(|s| matches!(stage(s), Stage::Closed(_))) {
+            scope.wake_reservation.wake(&key);
+        }
+    }
+}
+
+async fn write(
+    scope: &Scope,
+    room: &Room,
+    before: &RoomStatus,
+    after: &RoomStatus,
+) -> Result<(), ReconcileError> {
+    let value = |status: &RoomStatus| serde_json::to_value(status).unwrap_or_default();
+    let api = scope.rooms(&room.namespace().unwrap_or_default());
+    let written = writes::status(&api, room, &value(before), &value(after)).await;
+    let result = match &written {
+        Ok(_) => StatusWrite::Ok,
+        Err(WriteError::Conflict | WriteError::Gone) => StatusWrite::Conflict,
+        Err(_) => StatusWrite::Error,
+    };
+    scope.metrics.status_write(StatusKind::Room, result);
+    if let Some(uid) = room.uid() {
+        lock(&scope.room_written).insert(uid, Instant::now());
+    }
+    match written {
+        // The watch brings the newer version, and with it the next look.
+        Ok(_) | Err(WriteError::Conflict | WriteError::Gone) => Ok(()),
+        Err(error) => Err(ReconcileError::write("the Room's status")(error)),
+    }
+}
+
+/// Until the day changes at the Room: tonight is another night then.
+fn until_midnight(room: &Room, now: jiff::Timestamp) -> Duration {
+    let hour = Duration::from_secs(3600);
+    let Ok(sellable) = SellableRoom::check(&room.spec) else { return hour };
+    let Ok(tomorrow) = sellable.today(now).tomorrow() else { return hour };
+    let midnight = sellable.instant(tomorrow, Time::midnight());
+    midnight
+        .and_then(|at| Duration::try_from(at.duration_since(now)).ok())
+        .map_or(hour, |d| d + Duration::from_secs(1))
+}

@@ -1,0 +1,149 @@
+//! What the controllers of one scope (one namespace, or all of them) share.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use innkeeper_api::{FINALIZER, Reservation, Room, RoomCalendar};
+use innkeeper_booking::observed::Settings;
+use innkeeper_ops::config::ConfigWatch;
+use innkeeper_ops::metrics::Metrics;
+use jiff::SignedDuration;
+use kube::runtime::events::Recorder;
+use kube::{Api, Client, ResourceExt};
+
+use crate::Clock;
+use crate::allocator::Allocators;
+use crate::cache::{Cache, Guarded, Key, lock};
+use crate::cashier::Cashier;
+use crate::queue::{Patience, Waits, Wakers};
+
+/// Shared by all controllers of a scope.
+pub struct Scope {
+    /// The API server.
+    pub client: Client,
+    /// What the watches have shown.
+    pub cache: Arc<Cache>,
+    /// The payment provider.
+    pub cashier: Cashier,
+    /// The allocators, one per Room.
+    pub allocators: Allocators,
+    /// The configuration, always as it is now.
+    pub config: Arc<ConfigWatch>,
+    /// This installation's id.
+    pub installation: String,
+    /// The time.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Kubernetes Events, for what a person should notice.
+    pub recorder: Recorder,
+    /// Waits after failures.
+    pub patience: Patience,
+    /// Waits while the provider is at it.
+    pub polling: Patience,
+    /// Whom to look at.
+    pub wake_reservation: Arc<Wakers<Guarded<Reservation>>>,
+    /// Which Room to look at.
+    pub wake_room: Arc<Wakers<Guarded<Room>>>,
+    /// What our own writes returned, where the watch has not caught up with it.
+    pub written: Written,
+    /// Who waits for a Room.
+    pub waiting: Mutex<HashMap<Key, HashSet<Key>>>,
+    /// When a Room's status was last written.
+    pub room_written: Mutex<HashMap<String, Instant>>,
+}
+
+impl Scope {
+    /// The planner's settings, as they are now.
+    pub fn settings(&self) -> Settings {
+        let config = self.config.current();
+        let mut finalizers = vec![FINALIZER.to_owned()];
+        finalizers.extend(config.operator.extra_finalizers.iter().cloned());
+        Settings {
+            accept_within: SignedDuration::try_from(config.operator.accept_within)
+                .unwrap_or(SignedDuration::MAX),
+            finalizers,
+            installation: self.installation.clone(),
+        }
+    }
+
+    /// How long to wait before this object is tried again after a failure.
+    pub fn next_try(&self, uid: &str) -> Duration {
+        let backoff = &self.config.current().payments.backoff;
+        self.patience.next(uid, Waits { initial: backoff.initial, max: backoff.max })
+    }
+
+    /// How long to wait before the provider is asked again for what it is working on.
+    pub fn next_poll(&self, uid: &str) -> Duration {
+        self.polling.next(uid, Waits { initial: Duration::from_secs(2), max: Duration::from_secs(600) })
+    }
+
+    /// How often every object is looked at again, changed or not.
+    pub fn resync(&self) -> Duration {
+        self.config.current().operator.resync
+    }
+
+    /// Reservations of a namespace.
+    pub fn reservations(&self, namespace: &str) -> Api<Reservation> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Rooms of a namespace.
+    pub fn rooms(&self, namespace: &str) -> Api<Room> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Calendars of a namespace.
+    pub fn calendars(&self, namespace: &str) -> Api<RoomCalendar> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Has everybody looked at who waits for a Room.
+    pub fn room_changed(&self, room: &Key) {
+        let waiting = lock(&self.waiting).remove(room).unwrap_or_default();
+        for reservation in &waiting {
+            self.wake_reservation.wake(reservation);
+        }
+    }
+
+    /// Remembers that a Reservation waits for a Room.
+    pub fn wait_for_room(&self, room: Key, reservation: Key) {
+        lock(&self.waiting).entry(room).or_default().insert(reservation);
+    }
+}
+
+/// What our own writes returned. A watch event is not the latest state after one's own write.
+#[derive(Default)]
+pub struct Written(Mutex<HashMap<String, Arc<Reservation>>>);
+
+impl Written {
+    /// Keeps what a write returned.
+    pub fn keep(&self, object: Arc<Reservation>) {
+        if let Some(uid) = object.uid() {
+            lock(&self.0).insert(uid, object);
+        }
+    }
+
+    /// The newer of what was seen and what was written; what the watch has caught up with is forgotten.
+    pub fn newest(&self, seen: &Reservation) -> Option<Arc<Reservation>> {
+        let uid = seen.uid()?;
+        let mut all = lock(&self.0);
+        let ours = all.get(&uid)?;
+        if version(ours) > version(seen) {
+            return Some(Arc::clone(ours));
+        }
+        all.remove(&uid);
+        None
+    }
+
+    /// The object is gone.
+    pub fn forget(&self, uid: &str) {
+        lock(&self.0).remove(uid);
+    }
+}
+
+/// A resourceVersion as a number, which for one kind on one API server says which is newer (KEP-5504).
+fn version(object: &Reservation) -> u64 {
+    object.metadata.resource_version.as_deref().and_then(|v| v.parse().ok()).unwrap_or(0)
+}
