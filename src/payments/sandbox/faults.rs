@@ -231,7 +231,7 @@ mod tests {
 
     use super::*;
 
-    fn meets(matches: serde_json::Value) -> bool {
+    fn meets(matches: &serde_json::Value) -> bool {
         let mut faults = Faults::default();
         let fault = json!({ "match": matches, "fault": { "kind": "drop", "when": "after" } });
         faults.add(serde_json::from_value(fault).unwrap());
@@ -254,7 +254,7 @@ mod tests {
     #[case(json!({ "metadata": { "a": "1", "b": "2" } }), true)]
     #[case(json!({ "metadata": { "a": "2" } }), false)]
     fn a_fault_meets_what_fits_all_it_names(#[case] matches: serde_json::Value, #[case] fits: bool) {
-        assert_eq!(meets(matches), fits);
+        assert_eq!(meets(&matches), fits);
     }
 
     #[rstest]

@@ -29,8 +29,8 @@ pub(crate) fn create(books: &Books<'_>, mut params: Params) -> Result<Value, Fai
     let manual = params.choice("capture_method", &["automatic", "automatic_async", "manual"])?;
     params.choice("confirmation_method", &["automatic"])?;
     let method = params.text("payment_method")?.map(|id| known_method(&id)).transpose()?;
-    let types = params.list("payment_method_types")?;
-    let automatic = automatic_methods(&mut params, &types)?;
+    // Stripe renamed the parameter in its version 2026-09-30; older clients still send the first name.
+    let automatic = automatic_methods(&mut params)?;
     let description = params.clearable("description").filter(|text| !text.is_empty());
     let change = params.metadata()?;
     let expand = Expand::parse(params.list("expand")?, IN_INTENT, false)?;
@@ -364,29 +364,30 @@ fn confirmation(params: &mut Params, confirm: bool) -> Result<Confirmation, Stri
     })
 }
 
-/// Since its version of August 2023, Stripe chooses the methods itself unless told which; those may redirect.
-fn automatic_methods(params: &mut Params, types: &[String]) -> Result<Option<Redirects>, StripeError> {
+/// Which methods the intent takes. Stripe chooses them itself unless told which, and those may redirect the guest.
+/// `allowed_payment_method_types` is the name since the versions of 2026, `payment_method_types` the older one.
+fn automatic_methods(params: &mut Params) -> Result<Option<Redirects>, StripeError> {
     let enabled = params.boolean("automatic_payment_methods[enabled]")?;
     let redirects = params.choice("automatic_payment_methods[allow_redirects]", &["always", "never"])?;
-    if let Some(other) = types.iter().find(|kind| *kind != "card") {
-        let message = format!("The payment method type '{other}' is not available here; 'card' is.");
-        return Err(StripeError::invalid(message).param("payment_method_types"));
-    }
-    if !types.is_empty() {
-        if enabled == Some(true) {
-            return Err(StripeError::invalid(
-                "Only one of these parameters may be given: automatic_payment_methods, payment_method_types.",
-            )
-            .code("parameters_exclusive")
-            .param("automatic_payment_methods"));
+    let mut named = false;
+    for name in ["allowed_payment_method_types", "payment_method_types"] {
+        let types = params.list(name)?;
+        if let Some(other) = types.iter().find(|kind| *kind != "card") {
+            let message = format!("The payment method type '{other}' is not available here; 'card' is.");
+            return Err(StripeError::invalid(message).param(name));
         }
-        return Ok(None);
+        if !types.is_empty() && (named || enabled == Some(true)) {
+            let message = "Payment methods can be named, or left to automatic_payment_methods, but not both.";
+            return Err(StripeError::invalid(message).code("parameters_exclusive").param(name));
+        }
+        named |= !types.is_empty();
     }
-    match (enabled, redirects.as_deref()) {
-        (Some(false), _) => Ok(None),
-        (_, Some("never")) => Ok(Some(Redirects::Never)),
-        _ => Ok(Some(Redirects::Always)),
-    }
+    Ok(match (enabled, redirects.as_deref()) {
+        (Some(false), _) => None,
+        _ if named => None,
+        (_, Some("never")) => Some(Redirects::Never),
+        _ => Some(Redirects::Always),
+    })
 }
 
 fn needs_no_return_url(intent: &Intent, how: Confirmation) -> Result<(), StripeError> {
@@ -395,7 +396,7 @@ fn needs_no_return_url(intent: &Intent, how: Confirmation) -> Result<(), StripeE
     }
     Err(StripeError::invalid(
         "This PaymentIntent takes methods that may redirect the customer, so a `return_url` is needed. Name the \
-         methods with `payment_method_types`, or set `automatic_payment_methods[allow_redirects]` to `never`.",
+         methods with `allowed_payment_method_types`, or set `automatic_payment_methods[allow_redirects]` to `never`.",
     ))
 }
 

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use thiserror::Error;
 
 use super::error::StripeError;
+use super::ledger::LedgerError;
 
 /// A secret test key (`sk_test_...`). Never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,6 +29,16 @@ impl ApiKey {
         } else {
             Err(InvalidKey)
         }
+    }
+
+    /// A key that nobody can guess.
+    pub fn generate() -> Result<Self, LedgerError> {
+        // SQLite's generator is seeded by the system and is here anyway.
+        let random: rusqlite::Result<String> = rusqlite::Connection::open_in_memory()
+            .and_then(|conn| conn.query_row("SELECT lower(hex(randomblob(24)))", [], |row| row.get(0)));
+        random
+            .map(|random| Self(format!("sk_test_{random}")))
+            .map_err(|error| LedgerError::Failed(error.to_string()))
     }
 
     /// The key itself, for whoever must send it.

@@ -123,6 +123,7 @@ pub(crate) fn plain_intent(intent: &Intent) -> Value {
     let mut value = json!({
         "id": intent.id,
         "object": "payment_intent",
+        "allowed_payment_method_types": intent.automatic_methods.is_none().then_some(["card"]),
         "amount": intent.amount,
         "amount_capturable": intent.amount_capturable,
         "amount_details": { "tip": {} },

@@ -1,0 +1,97 @@
+//! `innkeeper payments serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{CliError, read_or_make_key};
+use crate::sandbox::ledger::Location;
+use crate::sandbox::server::{Config, Server};
+
+/// How to serve.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "INNKEEPER_PAYMENTS_LISTEN",
+        default_value = "127.0.0.1:12111"
+    )]
+    pub listen: SocketAddr,
+    /// SQLite file of the ledger; made when it is not there
+    #[arg(long, value_name = "PATH", required_unless_present = "in_memory", conflicts_with = "in_memory")]
+    pub ledger: Option<PathBuf>,
+    /// Keep the ledger in memory: every payment is forgotten when the provider stops
+    #[arg(long)]
+    pub in_memory: bool,
+    /// File with the secret key that callers must send (sk_test_...); made with a random key when it is not there
+    #[arg(long, value_name = "PATH", env = "INNKEEPER_PAYMENTS_KEY_FILE", default_value = "payments.key")]
+    pub key_file: PathBuf,
+    /// Leave out /sandbox (faults, clock, log of calls). It is there by default: it takes the same key, and there is
+    /// only test money here
+    #[arg(long)]
+    pub no_admin: bool,
+    /// Seconds after which pending refunds and processing charges end by themselves
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub settle_after: u64,
+    /// How many calls the log keeps
+    #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
+    pub calls_limit: u32,
+    /// Seconds to wait for requests under way when told to stop
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub drain: u64,
+}
+
+impl ServeArgs {
+    /// The server's configuration; reads the key file, or makes it.
+    pub fn config(&self) -> Result<Config, CliError> {
+        Ok(Config {
+            listen: self.listen,
+            ledger: self.ledger.clone().map_or(Location::Memory, Location::File),
+            key: read_or_make_key(&self.key_file)?,
+            admin: !self.no_admin,
+            settle_after: Duration::from_secs(self.settle_after),
+            calls_limit: self.calls_limit,
+            drain: Duration::from_secs(self.drain),
+        })
+    }
+}
+
+/// Serves until `stop` is over, then drains.
+pub async fn serve(args: ServeArgs, stop: impl Future<Output = ()>) -> Result<(), CliError> {
+    let server = Server::start(args.config()?).await?;
+    stop.await;
+    tracing::info!("the embedded payment provider stops");
+    Ok(server.shutdown().await?)
+}
+
+/// Over when the process is told to stop.
+pub(super) async fn signal() {
+    let interrupted = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(%error, "cannot listen for Ctrl-C");
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signals) => {
+                signals.recv().await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot listen for SIGTERM");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
+    }
+}
