@@ -51,10 +51,10 @@ impl Supervisor {
         let log = folder.join("supervisor.log");
         let log = File::create(&log).map_err(io("create", &log))?;
         let errors = log.try_clone().map_err(io("open the log of", folder))?;
+        let script = folder.join("supervisor.sh");
+        fs::write(&script, SCRIPT).map_err(io("write", &script))?;
         let mut child = Command::new("sh")
-            .arg("-c")
-            .arg(SCRIPT)
-            .arg("innkeeper-testbed")
+            .arg(&script)
             .arg(folder)
             .arg(if afterwards == Afterwards::Keep { "keep" } else { "remove" })
             // A clean environment: etcd takes ETCD_* for flags, Go programs take proxies from it.

@@ -1,5 +1,5 @@
 # Holds the programs of one control plane, so that none of them outlives the process that asked for them.
-#   sh -c "$(cat supervisor.sh)" NAME FOLDER remove|keep
+#   sh supervisor.sh FOLDER remove|keep
 # Standard input is a pipe whose other end the asking process alone holds. It carries `start NAME` and `stop NAME`,
 # FOLDER/acknowledged counts the commands carried out. When the pipe closes, however that process ended, everything is
 # killed and FOLDER is removed (or kept).

@@ -1,0 +1,42 @@
+# What one does with this repository. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help test demo demo-stop fmt lint docs unit it control-plane generate drift clean-cache
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## everything that is checked and tested, with a summary
+	@hack/test
+
+demo: ## three stories on a real API server of its own; leaves it running
+	@hack/demo
+
+demo-stop: ## stops the demo
+	@hack/demo stop
+
+fmt: ## formats the code
+	cargo fmt --all
+
+lint: ## format, clippy and rustdoc, no warnings
+	@hack/test format clippy docs
+
+docs: ## the code's documentation, in target/doc
+	cargo doc --workspace --no-deps --document-private-items
+
+unit: ## unit and property tests: no control plane needed
+	@hack/test unit
+
+it: ## tests against a real kube-apiserver and etcd
+	@hack/test control-plane it
+
+control-plane: ## finds or builds etcd, kube-apiserver and kubectl; prints their folder
+	@hack/control-plane/get --controller-manager
+
+generate: ## writes the generated files again (crds/)
+	cargo run --quiet -- crd --output crds
+
+drift: ## fails if a generated file is not what the code says
+	cargo test --workspace --test it -- drift
+
+clean-cache: ## removes the control plane's binaries from the cache
+	rm -rf "$${CLUSTER_CACHE:-$$HOME/.cache/innkeeper-cluster}/bin"
