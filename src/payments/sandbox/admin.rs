@@ -11,15 +11,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use thiserror::Error;
 
+use super::answer::Answer;
 use super::books::Books;
 use super::error::{Failure, StripeError};
 use super::faults::{ActiveFault, Fault};
 use super::ledger::{self, LedgerError};
 use super::methods;
 use super::model::{Intent, Refund};
-use super::provider::{Answer, Provider};
+use super::provider::Provider;
 use super::server::respond;
-use super::{intents, refunds};
+use super::{charging, intents, refunds};
 
 /// How something that is under way ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +85,7 @@ impl Provider {
         self.do_now(move |books| {
             let mut intent = intents::find(books, &id)?;
             let decline = (outcome == Outcome::Failed).then_some(methods::GENERIC);
-            intents::settle(books, &mut intent, decline)?;
+            charging::settle(books, &mut intent, decline)?;
             Ok(intent)
         })
         .await

@@ -18,6 +18,9 @@ pub struct Fault {
     pub matches: Match,
     /// What happens to them.
     pub fault: Kind,
+    /// How many requests that fit it lets pass first.
+    #[serde(default)]
+    pub skip: u32,
     /// How many requests it meets: once if not said, always if null.
     #[serde(default = "once")]
     pub times: Option<u32>,
@@ -137,7 +140,7 @@ impl Kind {
 pub struct ActiveFault {
     /// Its number, for switching it off.
     pub id: u64,
-    /// The fault; `times` counts down.
+    /// The fault; `skip` and `times` count down.
     #[serde(flatten)]
     pub fault: Fault,
     /// How many requests it has met.
@@ -191,15 +194,22 @@ impl Faults {
 
     /// The fault that meets this request, counted.
     pub(crate) fn meet(&mut self, subject: Subject<'_>) -> Option<Kind> {
-        let active = self
-            .active
-            .iter_mut()
-            .find(|active| active.fault.times != Some(0) && active.fault.matches.fits(subject))?;
-        active.hits += 1;
-        if let Some(times) = &mut active.fault.times {
-            *times -= 1;
+        for active in &mut self.active {
+            let fault = &mut active.fault;
+            if fault.times == Some(0) || !fault.matches.fits(subject) {
+                continue;
+            }
+            if fault.skip > 0 {
+                fault.skip -= 1;
+                continue;
+            }
+            active.hits += 1;
+            if let Some(times) = &mut fault.times {
+                *times -= 1;
+            }
+            return Some(fault.fault.clone());
         }
-        Some(active.fault.fault.clone())
+        None
     }
 }
 
@@ -266,14 +276,14 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_ends_after_its_times() {
+    fn a_fault_begins_after_its_skip_and_ends_after_its_times() {
         let mut faults = Faults::default();
-        let fault = json!({ "fault": { "kind": "unauthorized" }, "times": 2 });
+        let fault = json!({ "fault": { "kind": "unauthorized" }, "skip": 1, "times": 2 });
         faults.add(serde_json::from_value(fault).unwrap());
         let (params, metadata) = (Params::default(), BTreeMap::new());
         let subject =
             Subject { method: "GET", path: "/v1/balance", key: None, params: &params, metadata: &metadata };
-        let met: Vec<bool> = (0..3).map(|_| faults.meet(subject).is_some()).collect();
-        assert_eq!((met, faults.all()[0].hits), (vec![true, true, false], 2));
+        let met: Vec<bool> = (0..4).map(|_| faults.meet(subject).is_some()).collect();
+        assert_eq!((met, faults.all()[0].hits), (vec![false, true, true, false], 2));
     }
 }

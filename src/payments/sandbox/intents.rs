@@ -1,24 +1,18 @@
-//! The life of a payment intent: made, confirmed, captured, cancelled, settled.
+//! What callers do with payment intents: make, read, change, confirm, capture, cancel.
 //!
 //! Every function works on one transaction; whether its effects are kept is said by the kind of `Failure`.
 
 use serde_json::Value;
 
 use super::books::Books;
+use super::charging::{charge, latest_charge};
 use super::currency::Currency;
 use super::error::{Failure, StripeError};
-use super::methods::{self, Behaviour, Decline, Method, Processing};
-use super::model::{Charge, ChargeFailure, ChargeStatus, Intent, IntentStatus, Redirects, Settling};
+use super::means::{automatic_methods, confirmation, known_method, needs_no_return_url};
+use super::methods;
+use super::model::{ChargeStatus, Intent, IntentStatus};
 use super::params::{self, Params};
 use super::render::{self, Expand, IN_INTENT};
-
-/// How a confirmation is to be done.
-#[derive(Clone, Copy, Debug, Default)]
-struct Confirmation {
-    error_on_requires_action: bool,
-    off_session: bool,
-    has_return_url: bool,
-}
 
 /// `POST /v1/payment_intents`
 pub(crate) fn create(books: &Books<'_>, mut params: Params) -> Result<Value, Failure> {
@@ -194,213 +188,12 @@ pub(crate) fn cancel(books: &Books<'_>, id: &str, mut params: Params) -> Result<
     render::intent(books, &intent, &expand)
 }
 
-/// Ends an intent that waits for its issuer or its guest, as told.
-pub(crate) fn settle(
-    books: &Books<'_>,
-    intent: &mut Intent,
-    decline: Option<Decline>,
-) -> Result<(), Failure> {
-    match (intent.status, decline) {
-        (IntentStatus::Processing | IntentStatus::RequiresAction, None) => {
-            let mut charge = match latest_charge(books, intent)? {
-                Some(charge) if charge.status == ChargeStatus::Pending => charge,
-                _ => new_charge(books, intent)?,
-            };
-            succeed(books, intent, &mut charge)
-        }
-        (IntentStatus::Processing | IntentStatus::RequiresAction, Some(decline)) => {
-            let mut charge = match latest_charge(books, intent)? {
-                Some(charge) if charge.status == ChargeStatus::Pending => charge,
-                _ => new_charge(books, intent)?,
-            };
-            fail(books, intent, &mut charge, decline).map(|_| ())
-        }
-        _ => Err(unexpected(intent, "settle", "processing, requires_action")),
-    }
-}
-
-/// Ends the intents whose time to settle has come.
-pub(crate) fn settle_due(books: &Books<'_>) -> rusqlite::Result<()> {
-    for mut intent in books.due::<Intent>()? {
-        let succeeds = intent.settles.take().is_some_and(|settling| settling.succeeds);
-        match settle(books, &mut intent, (!succeeds).then_some(methods::GENERIC)) {
-            Ok(()) => {}
-            Err(Failure::Ledger(error)) => return Err(error),
-            // Cancelled meanwhile: it is only no longer due.
-            Err(Failure::Refused(_) | Failure::Executed(_)) => books.save(&intent)?,
-        }
-    }
-    Ok(())
-}
-
 pub(crate) fn find(books: &Books<'_>, id: &str) -> Result<Intent, Failure> {
     books.get(id)?.ok_or_else(|| Failure::Refused(StripeError::missing("payment_intent", id, "intent")))
 }
 
-pub(crate) fn latest_charge(books: &Books<'_>, intent: &Intent) -> rusqlite::Result<Option<Charge>> {
-    intent.latest_charge.as_deref().map_or(Ok(None), |id| books.get(id))
-}
-
-/// Sends the charge to the issuer; leaves the intent as the answer has it.
-fn charge(books: &Books<'_>, intent: &mut Intent, method: &Method, how: Confirmation) -> Result<(), Failure> {
-    intent.payment_method = Some(method.id.to_owned());
-    intent.last_payment_error = None;
-    let refused = match method.behaviour {
-        Behaviour::Declines(decline) => Some(decline),
-        Behaviour::Authenticates(_) if how.error_on_requires_action || how.off_session => {
-            Some(methods::AUTHENTICATION)
-        }
-        Behaviour::Authenticates(_) => {
-            intent.status = IntentStatus::RequiresAction;
-            return Ok(books.save(intent)?);
-        }
-        _ => None,
-    };
-    let mut charge = new_charge(books, intent)?;
-    if let Some(decline) = refused {
-        let error = fail(books, intent, &mut charge, decline)?;
-        return Err(Failure::Executed(error));
-    }
-    if let Behaviour::Processes(end) = method.behaviour {
-        intent.status = IntentStatus::Processing;
-        intent.latest_charge = Some(charge.id.clone());
-        intent.settles = match end {
-            Processing::Waits => None,
-            Processing::Succeeds => Some(Settling { at: books.settles_at(), succeeds: true }),
-            Processing::Fails => Some(Settling { at: books.settles_at(), succeeds: false }),
-        };
-        books.save(&charge)?;
-        return Ok(books.save(intent)?);
-    }
-    succeed(books, intent, &mut charge)
-}
-
-fn new_charge(books: &Books<'_>, intent: &Intent) -> rusqlite::Result<Charge> {
-    Ok(Charge {
-        id: books.fresh_id("ch_")?,
-        payment_intent: intent.id.clone(),
-        amount: intent.amount,
-        currency: intent.currency.clone(),
-        captured: 0,
-        refunded: 0,
-        status: ChargeStatus::Pending,
-        released: false,
-        payment_method: intent.payment_method.clone().unwrap_or_default(),
-        created: books.now,
-        failure: None,
-    })
-}
-
-fn succeed(books: &Books<'_>, intent: &mut Intent, charge: &mut Charge) -> Result<(), Failure> {
-    charge.status = ChargeStatus::Succeeded;
-    if intent.capture_automatically {
-        charge.captured = charge.amount;
-        intent.amount_received = charge.amount;
-        intent.status = IntentStatus::Succeeded;
-    } else {
-        intent.amount_capturable = charge.amount;
-        intent.status = IntentStatus::RequiresCapture;
-    }
-    intent.latest_charge = Some(charge.id.clone());
-    intent.settles = None;
-    books.save(charge)?;
-    Ok(books.save(intent)?)
-}
-
-fn fail(
-    books: &Books<'_>,
-    intent: &mut Intent,
-    charge: &mut Charge,
-    decline: Decline,
-) -> Result<StripeError, Failure> {
-    charge.status = ChargeStatus::Failed;
-    charge.failure = Some(ChargeFailure {
-        code: decline.code.to_owned(),
-        decline_code: decline.reason.map(str::to_owned),
-        message: decline.message.to_owned(),
-    });
-    let mut error = StripeError::card(decline.code, decline.message)
-        .with("charge", Value::from(charge.id.as_str()))
-        .with("payment_method", render::payment_method(&charge.payment_method, charge.created));
-    if let Some(reason) = decline.reason {
-        error = error.with("decline_code", Value::from(reason));
-    }
-    intent.status = IntentStatus::RequiresPaymentMethod;
-    intent.payment_method = None;
-    intent.latest_charge = Some(charge.id.clone());
-    intent.last_payment_error = Some(error.remembered());
-    intent.settles = None;
-    books.save(charge)?;
-    books.save(intent)?;
-    Ok(error.with("payment_intent", render::plain_intent(intent)))
-}
-
-fn known_method(id: &str) -> Result<&'static Method, StripeError> {
-    methods::find(id).ok_or_else(|| {
-        let mut error = StripeError::missing("PaymentMethod", id, "payment_method");
-        error.status = 400;
-        error
-    })
-}
-
-fn confirmation(params: &mut Params, confirm: bool) -> Result<Confirmation, StripeError> {
-    let error_on_requires_action = params.boolean("error_on_requires_action")?;
-    let off_session = params.boolean("off_session")?;
-    let return_url = params.text("return_url")?;
-    for (name, given) in [
-        ("error_on_requires_action", error_on_requires_action == Some(true)),
-        ("off_session", off_session == Some(true)),
-        ("return_url", return_url.is_some()),
-    ] {
-        if given && !confirm {
-            return Err(StripeError::invalid(format!("{name} can only be used together with confirm=true."))
-                .param(name));
-        }
-    }
-    Ok(Confirmation {
-        error_on_requires_action: error_on_requires_action == Some(true),
-        off_session: off_session == Some(true),
-        has_return_url: return_url.is_some(),
-    })
-}
-
-/// Which methods the intent takes. Stripe chooses them itself unless told which, and those may redirect the guest.
-/// `allowed_payment_method_types` is the name since the versions of 2026, `payment_method_types` the older one.
-fn automatic_methods(params: &mut Params) -> Result<Option<Redirects>, StripeError> {
-    let enabled = params.boolean("automatic_payment_methods[enabled]")?;
-    let redirects = params.choice("automatic_payment_methods[allow_redirects]", &["always", "never"])?;
-    let mut named = false;
-    for name in ["allowed_payment_method_types", "payment_method_types"] {
-        let types = params.list(name)?;
-        if let Some(other) = types.iter().find(|kind| *kind != "card") {
-            let message = format!("The payment method type '{other}' is not available here; 'card' is.");
-            return Err(StripeError::invalid(message).param(name));
-        }
-        if !types.is_empty() && (named || enabled == Some(true)) {
-            let message = "Payment methods can be named, or left to automatic_payment_methods, but not both.";
-            return Err(StripeError::invalid(message).code("parameters_exclusive").param(name));
-        }
-        named |= !types.is_empty();
-    }
-    Ok(match (enabled, redirects.as_deref()) {
-        (Some(false), _) => None,
-        _ if named => None,
-        (_, Some("never")) => Some(Redirects::Never),
-        _ => Some(Redirects::Always),
-    })
-}
-
-fn needs_no_return_url(intent: &Intent, how: Confirmation) -> Result<(), StripeError> {
-    if intent.automatic_methods != Some(Redirects::Always) || how.has_return_url {
-        return Ok(());
-    }
-    Err(StripeError::invalid(
-        "This PaymentIntent takes methods that may redirect the customer, so a `return_url` is needed. Name the \
-         methods with `allowed_payment_method_types`, or set `automatic_payment_methods[allow_redirects]` to `never`.",
-    ))
-}
-
-fn unexpected(intent: &Intent, verb: &str, allowed: &str) -> Failure {
+/// The operation does not fit the intent's state.
+pub(crate) fn unexpected(intent: &Intent, verb: &str, allowed: &str) -> Failure {
     let status = intent.status.as_str();
     let message = format!(
         "You cannot {verb} this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of \

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::books::{Books, SCHEMA};
 use super::calls::{self, Call};
 use super::model::{Charge, Intent, Refund};
-use super::{intents, refunds};
+use super::{charging, refunds};
 
 /// Where a ledger is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,7 +186,7 @@ fn accounts(books: &Books<'_>) -> rusqlite::Result<Vec<Account>> {
 }
 
 fn account(books: &Books<'_>, intent: Intent) -> rusqlite::Result<Account> {
-    let charge = intents::latest_charge(books, &intent)?;
+    let charge = charging::latest_charge(books, &intent)?;
     let refunds = books.refunds_of(&intent.id)?;
     Ok(Account { intent, charge, refunds })
 }
@@ -260,7 +260,7 @@ fn transact(conn: &Connection, batch: Vec<Work>, settle_after: Duration) {
         conn.execute_batch("BEGIN IMMEDIATE")?;
         let now = now(conn)?;
         let books = Books { conn, now, settle_after };
-        intents::settle_due(&books)?;
+        charging::settle_due(&books)?;
         refunds::settle_due(&books)?;
         for work in batch {
             conn.execute_batch("SAVEPOINT work")?;

@@ -9,19 +9,23 @@
 //! `faults`, `calls` (the log that invariants are checked against). Webhooks are not there.
 
 mod admin;
+mod answer;
 mod books;
 mod calls;
 mod card_numbers;
+mod charging;
 #[allow(clippy::doc_markdown, reason = "the help texts are plain text")]
 pub mod cli;
 mod currency;
 mod error;
+mod execution;
 mod faults;
 mod idempotency;
 mod intents;
 mod key;
 mod ledger;
 mod lists;
+mod means;
 mod methods;
 mod model;
 mod params;
@@ -30,6 +34,7 @@ mod refunds;
 mod render;
 mod routes;
 mod server;
+mod sockets;
 
 pub use admin::{AdminError, Outcome};
 pub use calls::Call;

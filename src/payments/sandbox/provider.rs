@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use serde_json::Value;
+use tokio::sync::watch;
 
+use super::answer::{Answer, Delivery, strike_after};
 use super::books::Books;
 use super::calls::{self, Call};
 use super::card_numbers::looks_like_card;
-use super::error::{Failure, StripeError};
+use super::error::StripeError;
+use super::execution::{note, transact};
 use super::faults::{Faults, Kind, Subject, When};
-use super::idempotency::{self, Key, StoredAnswer};
 use super::key::ApiKey;
 use super::ledger::Ledger;
 use super::lists::Lag;
@@ -35,24 +36,6 @@ pub(crate) struct Incoming {
     pub(crate) body: Bytes,
 }
 
-/// What becomes of the connection.
-#[derive(Debug)]
-pub(crate) enum Delivery {
-    Answer(Answer),
-    /// Closed without an answer.
-    Drop,
-    /// Left open without an answer.
-    Hang,
-}
-
-/// An answer to be sent.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: String,
-    pub(crate) headers: Vec<(&'static str, String)>,
-}
-
 /// The provider, apart from its sockets; clones share it.
 #[derive(Clone, Debug)]
 pub struct Provider(Arc<Inner>);
@@ -64,10 +47,9 @@ struct Inner {
     calls_limit: u32,
     faults: Mutex<Faults>,
     in_flight: Mutex<HashSet<String>>,
+    /// Raised with every call that is logged and every fault that strikes.
+    activity: watch::Sender<u64>,
 }
-
-/// A 500 that a fault puts in the place of the answer that is kept.
-type StoredError = Option<When>;
 
 impl Provider {
     /// A provider on a ledger that answers to `key` and logs the last `calls_limit` calls.
@@ -79,6 +61,7 @@ impl Provider {
             calls_limit,
             faults: Mutex::default(),
             in_flight: Mutex::default(),
+            activity: watch::Sender::default(),
         }))
     }
 
@@ -86,6 +69,16 @@ impl Provider {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.0.ledger
+    }
+
+    /// Changes with every call that is logged and every fault that strikes: for waiting for either.
+    #[must_use]
+    pub fn activity(&self) -> watch::Receiver<u64> {
+        self.0.activity.subscribe()
+    }
+
+    fn stir(&self) {
+        self.0.activity.send_modify(|count| *count += 1);
     }
 
     pub(crate) fn fault_table(&self) -> MutexGuard<'_, Faults> {
@@ -114,6 +107,10 @@ impl Provider {
             request_id: request_id(),
         };
         let mut delivery = self.carry_out(&request, &mut call).await;
+        tracing::debug!(
+            method = %call.method, path = %call.path, status = call.status, replayed = call.replayed,
+            fault = call.fault, request_id = %call.request_id, "a call of the provider's API"
+        );
         if let Delivery::Answer(answer) = &mut delivery {
             answer.headers.push(("request-id", call.request_id.clone()));
             let version = request.headers.get("stripe-version").and_then(|value| value.to_str().ok());
@@ -140,6 +137,7 @@ impl Provider {
         };
         if let Some(fault) = &fault {
             call.fault = Some(fault.name());
+            self.stir();
             if let Some(delivery) = self.strike_before(fault, call).await {
                 return delivery;
             }
@@ -164,10 +162,11 @@ impl Provider {
             std::str::from_utf8(&request.body).map_err(|_| StripeError::invalid("The body is not UTF-8."))?;
         let params = Params::parse(&[&request.query, body]);
         let key = idempotency_key(request)?;
-        let texts = params.flat().iter().flat_map(|(name, value)| [name, value]);
-        if texts.chain(&key).any(|text| looks_like_card(text))
-            || params.flat().keys().any(|name| name.contains("[number]"))
-        {
+        let texts =
+            params.flat().iter().flat_map(|(name, value)| [name, value]).chain(&key).chain([&request.path]);
+        let card = texts.map(String::as_str).any(looks_like_card);
+        if card || params.flat().keys().any(|name| name.contains("[number]")) {
+            "(withheld)".clone_into(&mut call.path);
             return Err(StripeError::invalid(
                 "Card numbers are not taken here: send the id of a payment method. Nothing of this request was kept.",
             ));
@@ -262,6 +261,7 @@ impl Provider {
         match self.0.ledger.run(work).await {
             Ok((done, (body, first_request))) => {
                 *call = done;
+                self.stir();
                 Answer::new(call.status.unwrap_or(500), body, call.replayed).replay_of(first_request)
             }
             Err(error) => {
@@ -286,6 +286,7 @@ impl Provider {
         if let Err(error) = self.0.ledger.run(move |books| calls::write(books, &known, limit)).await {
             tracing::error!(%error, path = %call.path, "a call could not be logged");
         }
+        self.stir();
     }
 }
 
@@ -301,121 +302,6 @@ impl Drop for InFlight {
     }
 }
 
-/// The part that is one transaction: looks the key up, executes, keeps the answer. Gives the body, and for a replay
-/// the id of the first request.
-fn transact(
-    books: &Books<'_>,
-    route: &Route,
-    params: Params,
-    call: &mut Call,
-    lag: Lag,
-    stored_error: StoredError,
-) -> rusqlite::Result<(String, Option<String>)> {
-    let request = format!("{} {} {:?}", call.method, call.path, params.flat());
-    let key = call.key.clone();
-    let known = key.as_deref().map_or(Ok(Key::Unused), |key| idempotency::look(books, key, &request))?;
-    let (answer, kept) = match known {
-        Key::Known(answer) => {
-            call.status = Some(answer.status);
-            call.replayed = true;
-            note(call, &serde_json::from_str(&answer.body).unwrap_or_default());
-            return Ok((answer.body, Some(answer.request_id)));
-        }
-        Key::Other => (Err(StripeError::other_parameters(key.as_deref().unwrap_or_default())), false),
-        Key::Unused => operate(books, route, params, lag, stored_error)?,
-    };
-    let (status, body) = match answer {
-        Ok(body) => (200, body),
-        Err(error) => (error.status, error.body()),
-    };
-    call.status = Some(status);
-    note(call, &body);
-    let body = body.to_string();
-    if let Some(key) = key.filter(|_| kept) {
-        let answer = StoredAnswer { status, body: body.clone(), request_id: call.request_id.clone() };
-        idempotency::keep(books, &key, &request, &answer)?;
-    }
-    Ok((body, None))
-}
-
-/// Executes the operation; says whether its answer is to be kept. What was refused leaves no trace.
-fn operate(
-    books: &Books<'_>,
-    route: &Route,
-    params: Params,
-    lag: Lag,
-    stored_error: StoredError,
-) -> rusqlite::Result<(Result<Value, StripeError>, bool)> {
-    if stored_error == Some(When::Before) {
-        return Ok((Err(StripeError::internal()), true));
-    }
-    books.conn.execute_batch("SAVEPOINT operation")?;
-    let result = route.execute(books, params, lag);
-    let undo = matches!(result, Err(Failure::Refused(_)));
-    books.conn.execute_batch(if undo {
-        "ROLLBACK TO operation; RELEASE operation"
-    } else {
-        "RELEASE operation"
-    })?;
-    match result {
-        Ok(_) | Err(Failure::Executed(_)) if stored_error == Some(When::After) => {
-            Ok((Err(StripeError::internal()), true))
-        }
-        Ok(body) => Ok((Ok(body), true)),
-        Err(Failure::Executed(error)) => Ok((Err(error), true)),
-        Err(Failure::Refused(error)) => Ok((Err(error), false)),
-        Err(Failure::Ledger(error)) => Err(error),
-    }
-}
-
-/// What a fault does to an answer whose effect is in the ledger.
-async fn strike_after(fault: &Kind, answer: Answer) -> Delivery {
-    match fault {
-        Kind::Delay { when: When::After, millis } => {
-            tokio::time::sleep(Duration::from_millis(*millis)).await;
-            Delivery::Answer(answer)
-        }
-        Kind::Drop { when: When::After } => Delivery::Drop,
-        Kind::Hang { when: When::After } => Delivery::Hang,
-        Kind::Garbage { when: When::After } => Delivery::Answer(Answer::garbage()),
-        Kind::ServerError { when: When::After, stored: false } => {
-            let error = StripeError::internal();
-            Delivery::Answer(Answer::new(error.status, error.body().to_string(), false))
-        }
-        _ => Delivery::Answer(answer),
-    }
-}
-
-impl Answer {
-    /// A JSON answer, with Stripe's word on whether a retry makes sense: a stored failure stays what it is.
-    pub(crate) fn new(status: u16, body: String, replayed: bool) -> Self {
-        let mut headers = Vec::new();
-        match status {
-            409 | 429 => headers.push(("stripe-should-retry", "true".to_owned())),
-            500.. if !replayed => headers.push(("stripe-should-retry", "true".to_owned())),
-            400.. => headers.push(("stripe-should-retry", "false".to_owned())),
-            _ => {}
-        }
-        Self { status, body, headers }
-    }
-
-    fn replay_of(mut self, first: Option<String>) -> Self {
-        if let Some(first) = first {
-            self.headers.push(("idempotent-replayed", "true".to_owned()));
-            self.headers.push(("original-request", first));
-        }
-        self
-    }
-
-    fn garbage() -> Self {
-        Self {
-            status: 200,
-            body: "<html><body>Bad gateway, good luck</body></html>".to_owned(),
-            headers: Vec::new(),
-        }
-    }
-}
-
 const FORM: &str = "application/x-www-form-urlencoded";
 /// The version of Stripe's API named where the caller names none.
 const API_VERSION: &str = "2026-09-30.endive";
@@ -428,14 +314,6 @@ fn idempotency_key(request: &Incoming) -> Result<Option<String>, StripeError> {
         Ok(key) if (1..=255).contains(&key.len()) => Ok(Some(key.to_owned())),
         _ => Err(StripeError::invalid("An idempotency key has 1 to 255 printable ASCII characters.")),
     }
-}
-
-/// Notes in the log of calls what an answer says.
-fn note(call: &mut Call, body: &Value) {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let error = &body["error"];
-    call.error = text(&error["code"]).or_else(|| text(&error["type"]));
-    call.object = text(&body["id"]).or_else(|| text(&error["payment_intent"]["id"]));
 }
 
 /// An id for a request; it only has to differ from the others, so the hasher's random seed is enough.

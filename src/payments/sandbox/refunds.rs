@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::books::Books;
+use super::charging;
 use super::currency::Currency;
 use super::error::{Failure, StripeError};
-use super::intents;
 use super::methods::{self, Behaviour};
 use super::model::{Charge, ChargeStatus, Refund, RefundStatus, Settling};
 use super::params::{self, Params};
@@ -171,7 +171,7 @@ pub(crate) fn find(books: &Books<'_>, id: &str) -> Result<Refund, Failure> {
 pub(crate) fn charge_of(books: &Books<'_>, intent: &str) -> Result<Charge, Failure> {
     let found =
         books.get(intent)?.ok_or_else(|| StripeError::missing("payment_intent", intent, "payment_intent"))?;
-    refundable(intents::latest_charge(books, &found)?, intent)
+    refundable(charging::latest_charge(books, &found)?, intent)
 }
 
 fn refundable(charge: Option<Charge>, intent: &str) -> Result<Charge, Failure> {

@@ -1,32 +1,30 @@
-//! The HTTP server: sockets, starting, draining.
+//! The HTTP server: starting, serving, draining.
 
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::{IncomingStream, Listener};
 use http::StatusCode;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::admin;
+use super::answer::{Answer, Delivery};
 use super::error::StripeError;
 use super::key::ApiKey;
 use super::ledger::{Ledger, LedgerError, Location};
-use super::provider::{Answer, Delivery, Incoming, Provider};
+use super::provider::{Incoming, Provider};
+use super::sockets::{Hangup, Sockets};
 
 /// The largest body taken, in bytes.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -279,81 +277,7 @@ pub(super) fn respond(answer: Answer) -> Response {
 /// Ends the connection; the response that is returned finds no way out.
 fn close(hangup: Option<Hangup>) -> Response {
     if let Some(hangup) = hangup {
-        hangup.0.cancel();
+        hangup.hang_up();
     }
     StatusCode::BAD_GATEWAY.into_response()
-}
-
-/// Lets a request end the connection that it came on.
-#[derive(Clone)]
-struct Hangup(CancellationToken);
-
-impl Connected<IncomingStream<'_, Sockets>> for Hangup {
-    fn connect_info(stream: IncomingStream<'_, Sockets>) -> Self {
-        Self(stream.io().hangup.clone())
-    }
-}
-
-/// A listener whose connections can be ended by a request.
-struct Sockets(TcpListener);
-
-impl Listener for Sockets {
-    type Io = Socket;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Socket, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection cannot be told to send at once");
-        }
-        let hangup = CancellationToken::new();
-        let gone = Box::pin(hangup.clone().cancelled_owned());
-        (Socket { stream, hangup, gone }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-/// A connection that fails from the moment it is hung up.
-struct Socket {
-    stream: TcpStream,
-    hangup: CancellationToken,
-    gone: Pin<Box<WaitForCancellationFutureOwned>>,
-}
-
-impl Socket {
-    fn alive(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.gone.as_mut().poll(cx) {
-            Poll::Ready(()) => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
-            Poll::Pending => Ok(()),
-        }
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.alive(cx)?;
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.alive(cx)?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }

@@ -66,6 +66,9 @@ pub struct AddArgs {
     /// Only requests about an intent with this metadata (KEY=VALUE); may be given more than once
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     pub metadata: Vec<(String, String)>,
+    /// How many requests that fit it lets pass first
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub skip: u32,
     /// How many requests it meets
     #[arg(long, default_value_t = 1, conflicts_with = "always")]
     pub times: u32,
@@ -133,7 +136,7 @@ impl From<AddArgs> for Fault {
             key_prefix: args.key_prefix,
             metadata: args.metadata.into_iter().collect(),
         };
-        Self { matches, fault, times: (!args.always).then_some(args.times) }
+        Self { matches, fault, skip: args.skip, times: (!args.always).then_some(args.times) }
     }
 }
 

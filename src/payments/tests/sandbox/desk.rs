@@ -47,6 +47,16 @@ impl Desk {
     }
 }
 
+impl Desk {
+    /// Waits until a fault has struck this many times.
+    pub async fn struck(&self, times: u32) {
+        let mut activity = self.server.provider().activity();
+        while self.server.provider().faults().iter().map(|fault| fault.hits).sum::<u32>() < times {
+            activity.changed().await.unwrap();
+        }
+    }
+}
+
 /// In memory, on a free port; nothing settles by itself before an hour has been let pass.
 pub fn config() -> Config {
     Config { settle_after: Duration::from_secs(3600), ..Config::new(ApiKey::parse(KEY).unwrap()) }

@@ -105,9 +105,7 @@ async fn a_charge_lands_after_its_caller_has_given_up() {
     desk.client.fault(json!({}), json!({ "kind": "delay", "when": "before", "millis": 300 })).await;
     let client = desk.client.clone();
     let caller = tokio::spawn(async move { client.charge("u/charge/1", "pm_card_visa").await });
-    while desk.server.provider().faults()[0].hits == 0 {
-        tokio::task::yield_now().await;
-    }
+    desk.struck(1).await;
     assert_eq!(charges(&desk).await, 0);
     caller.abort();
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -135,8 +133,9 @@ async fn a_hung_request_ends_with_the_server(#[case] when: &str, #[case] made: u
             async move { client.try_post("/v1/payment_intents", "k", &charge("pm_card_visa")).await },
         );
     let ledger = desk.server.provider().ledger().clone();
+    let mut activity = desk.server.provider().activity();
     while ledger.calls(0, 10).await.unwrap().is_empty() {
-        tokio::task::yield_now().await;
+        activity.changed().await.unwrap();
     }
     assert_eq!(ledger.accounts().await.unwrap().len(), made);
     desk.server.shutdown().await.unwrap();

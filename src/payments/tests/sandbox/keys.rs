@@ -130,9 +130,7 @@ async fn a_key_in_use_is_a_conflict_worth_a_retry() {
     desk.client.fault(json!({}), json!({ "kind": "delay", "millis": 600_000 })).await;
     let client = desk.client.clone();
     let waiting = tokio::spawn(async move { client.charge("u/charge/1", "pm_card_visa").await });
-    while desk.server.provider().faults()[0].hits == 0 {
-        tokio::task::yield_now().await;
-    }
+    desk.struck(1).await;
     let reply = desk.client.charge("u/charge/1", "pm_card_visa").await;
     assert_eq!(reply.refusal(), (409, "idempotency_error", "idempotency_key_in_use"));
     assert_eq!(reply.header("stripe-should-retry"), Some("true"));
