@@ -172,9 +172,12 @@ pub fn read_file(path: &Path) -> Result<Vec<Account>, LedgerError> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(|error| unopened(path, &error))?;
     conn.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
-    let found = format(&conn)?;
-    if found != FORMAT {
-        return Err(LedgerError::Newer { found, known: FORMAT });
+    match format(&conn)? {
+        FORMAT => {}
+        0 => {
+            return Err(LedgerError::Open { path: path.to_owned(), reason: "it is not a ledger".to_owned() });
+        }
+        found => return Err(LedgerError::Newer { found, known: FORMAT }),
     }
     let books = Books { conn: &conn, now: 0, settle_after: Duration::ZERO };
     accounts(&books).map_err(failed)

@@ -117,6 +117,10 @@ async fn what_goes_wrong_is_said() {
     assert!(list(&url, &key).await.starts_with("cannot reach the payment provider at http://127.0.0.1:"));
     let missing = run(&["list", "--ledger", "/nowhere/ledger"]).await.unwrap_err();
     assert!(missing.to_string().starts_with("cannot open the ledger /nowhere/ledger: "));
+    let empty = folder.path().join("empty");
+    std::fs::write(&empty, "").unwrap();
+    let other = run(&["list", "--ledger", empty.to_str().unwrap()]).await.unwrap_err();
+    assert!(other.to_string().ends_with("it is not a ledger"));
 }
 
 #[rstest]
