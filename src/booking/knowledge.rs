@@ -14,6 +14,13 @@ pub enum ChargeKnown {
     Nothing,
     /// This is the intent.
     Intent(Intent),
+    /// The charge itself is one that the provider will not make: nothing was made under its key, nor will be.
+    Refused {
+        /// The provider's code, or its error type.
+        code: String,
+        /// Its sentence.
+        message: String,
+    },
     /// The provider gave no result.
     Failed(ProviderError),
 }
@@ -97,6 +104,14 @@ impl Knowledge {
             Answer::Look(Ok(None)) => self.charge = ChargeKnown::Nothing,
             Answer::Fence(Ok(Fenced::ChargeCameFirst)) => {
                 self.charge = ChargeKnown::Failed(ProviderError::Mismatch);
+            }
+            // Said of the key of the charge, not of an intent that is known to be there (which could not be
+            // cancelled), and not of a lookup: money may hang on those.
+            Answer::Charge(Err(ProviderError::Invalid { code, message }))
+            | Answer::Fence(Err(ProviderError::Invalid { code, message }))
+                if !matches!(self.charge, ChargeKnown::Intent(_)) =>
+            {
+                self.charge = ChargeKnown::Refused { code, message };
             }
             Answer::Charge(Err(error)) | Answer::Look(Err(error)) | Answer::Fence(Err(error)) => {
                 self.charge = ChargeKnown::Failed(error);

@@ -26,7 +26,8 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
         Stage::Closing(end) => closing::plan(&context, end),
         Stage::Confirmed => settled::confirmed(&context),
         Stage::Closed(_) => settled::closed(&context),
-        Stage::Foreign => Plan::Wait(Wake::OnChange),
+        // Not even stamped: it would say that somebody has judged a generation that nobody has.
+        Stage::Foreign => return Plan::Wait(Wake::OnChange),
     };
     context.finish(next)
 }

@@ -245,18 +245,16 @@ pub fn charge_unanswered(
 ) -> ReservationStatus {
     let mut draft = Draft::of(before, now);
     let unknown = before.conditions.is(&C::Paid, Unknown, &Reason::OutcomeUnknown);
-    if error.may_have_happened() {
+    if error.may_have_happened() || matches!(error, ProviderError::Invalid { .. }) {
         let message =
             "The payment provider's answer was lost. The charge is looked up before anything else is done.";
         draft.set(C::Paid, Unknown, Reason::OutcomeUnknown, message);
     } else if !unknown {
         let message = match error {
             ProviderError::Unauthorized(_) => {
-                "The payment provider refuses the operator's key. Nothing was charged; tried again until the deadline."
+                "The payment provider refuses the operator's key. The charge is tried again until the deadline."
             }
-            _ => {
-                "The payment provider cannot be reached. Nothing was charged; tried again until the deadline."
-            }
+            _ => "The payment provider cannot be reached. The charge is tried again until the deadline.",
         };
         draft.set(C::Paid, False, Reason::ProviderUnavailable, message);
     }
@@ -522,3 +520,6 @@ pub fn closed(
     }
     draft.fact(fact, None, None).done()
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,8 +60,7 @@ fn money<'a>(context: &Context<'a>) -> Money<'a> {
     let intent = match &context.observed.known.charge {
         ChargeKnown::NotAsked => return Money::Next(Plan::Do(Effect::Look(context.look_for(attempt)))),
         ChargeKnown::Nothing => return Money::Next(Plan::Do(Effect::Fence(context.charge(attempt)))),
-        // A request that the provider calls invalid under this key made nothing, and makes nothing when repeated.
-        ChargeKnown::Failed(ProviderError::Invalid { .. }) => return Money::Settled(None),
+        ChargeKnown::Refused { .. } => return Money::Settled(None),
         ChargeKnown::Failed(error) => return Money::Next(unanswered(context, error)),
         ChargeKnown::Intent(intent) => intent,
     };

@@ -57,6 +57,9 @@ fn deadline(context: &Context<'_>) -> Timestamp {
 fn wait(context: &Context<'_>, reason: Reason, message: &str) -> Plan {
     let deadline = deadline(context);
     if context.now >= deadline {
+        if !context.observed.known.room_is_fresh {
+            return Plan::Do(Effect::ReadRoom);
+        }
         let refusal = Refusal {
             reason: Reason::TimedOut,
             message: format!("The deadline passed. The last that was seen: {message}"),

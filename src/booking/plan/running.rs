@@ -39,7 +39,7 @@ fn money<'a>(context: &Context<'a>) -> Money<'a> {
     let known = context.observed.known;
     let intent = match &known.charge {
         ChargeKnown::Intent(intent) => intent,
-        ChargeKnown::Failed(ProviderError::Invalid { code, message }) => {
+        ChargeKnown::Refused { code, message } => {
             return Money::Next(declined(context, None, code, message));
         }
         ChargeKnown::Failed(error) => return Money::Next(unanswered(context, error)),
