@@ -149,3 +149,6 @@ pub fn rebuild(
     }
     calendar
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 //! client, a clock, randomness or I/O: `now` is a parameter, and effects are values that somebody else performs.
 
 pub mod currency;
+#[cfg(test)]
+mod fixtures;
 pub mod inventory;
 pub mod knowledge;
 pub mod observed;

@@ -27,3 +27,6 @@ pub fn deadlines(tiers: &[CancellationTier], check_in_at: Timestamp) -> Vec<Refu
 pub fn percent_back(deadlines: &[RefundDeadline], at: Timestamp) -> u32 {
     deadlines.iter().find(|d| at <= d.until).map_or(0, |d| d.percent)
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,3 +60,6 @@ pub fn price(
     let total = currency.round(sum);
     (total <= MAX_AMOUNT).then_some(Price { lines, total })
 }
+
+#[cfg(test)]
+mod tests;

@@ -176,3 +176,6 @@ fn set_available(
     };
     status.conditions.set(ConditionType::Available, state, reason, &message, now);
 }
+
+#[cfg(test)]
+mod tests;

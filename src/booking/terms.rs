@@ -146,3 +146,6 @@ fn restrictions(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

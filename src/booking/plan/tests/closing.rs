@@ -1,0 +1,225 @@
+//! Given up: the money, then the nights, then the end.
+
+use rstest::rstest;
+
+use super::*;
+
+/// Paid, sold out, looked up, and this came of it.
+fn found(found: Intent) -> Known {
+    new().rejecting().looked(Some(found))
+}
+
+/// Not known to be paid, looked up, and this came of it.
+fn unpaid(found: Option<Intent>) -> Known {
+    new().rejecting_unpaid().looked(found)
+}
+
+fn failed(why: &str) -> RefundState {
+    RefundState::Failed(why.to_owned())
+}
+
+/// The refund was sent, and this came of it.
+fn refund(answer: Result<RefundView, ProviderError>) -> Known {
+    found(captured()).learn(Answer::Refund(answer))
+}
+
+fn view(state: RefundState) -> RefundView {
+    RefundView { id: "re_1".to_owned(), amount: 24_000, state, attempt: Some(1) }
+}
+
+fn fence(answer: Result<Fenced, ProviderError>) -> Known {
+    unpaid(None).learn(Answer::Fence(answer))
+}
+
+fn stands() -> Fenced {
+    Fenced::Standing(Intent { fence: true, ..intent(IntentState::Cancelled) })
+}
+
+const RELEASE: &str = "release 2026-12-01..2026-12-03 x1";
+
+#[rstest]
+#[case::first_it_is_looked_up(new().rejecting(), "look for #1 pi_1")]
+#[case::what_was_taken_goes_back(found(captured()), "refund #1 24000 of pi_1")]
+#[case::then_the_nights(found(refunded(24_000)), RELEASE)]
+#[case::also_when_it_was_refunded_just_now(refund(Ok(view(RefundState::Succeeded))), RELEASE)]
+#[case::and_when_somebody_else_refunded_it(found(refunds(&[(24_000, RefundState::Succeeded, None)])), RELEASE)]
+#[case::full_nights_too(found(refunded(24_000)).full(), RELEASE)]
+#[case::held_nights_too(found(refunded(24_000)).held(), RELEASE)]
+#[case::busy_calendars_are_tried_again(found(refunded(24_000)).nights(NightsKnown::Busy), "retry")]
+#[case::then_the_end(found(refunded(24_000)).nights(NightsKnown::Released), "write Rejected OutOfStock")]
+#[case::what_is_still_due_goes_back(found(refunds(&[(10_000, RefundState::Succeeded, None)])), "refund #1 14000 of pi_1")]
+#[case::a_refund_on_its_way_is_said(refund(Ok(view(RefundState::Pending))), "write Rejecting OutOfStock")]
+#[case::and_said_once(refund(Ok(view(RefundState::Pending))).written(), "poll")]
+#[case::one_part_on_its_way_and_one_still_due(
+    found(refunds(&[(10_000, RefundState::Pending, None)])), "refund #1 14000 of pi_1")]
+#[case::a_refund_that_failed_stalls(refund(Ok(view(failed("closed")))), "write Rejecting OutOfStock")]
+#[case::and_is_said_once(refund(Ok(view(failed("closed")))).written(), "poll")]
+#[case::one_cancelled_in_the_dashboard_stalls_too(
+    found(refunds(&[(24_000, RefundState::Cancelled, Some(1))])), "write Rejecting OutOfStock")]
+#[case::somebody_elses_failed_refund_does_not_stop_ours(
+    found(refunds(&[(24_000, failed("closed"), None)])), "refund #1 24000 of pi_1")]
+fn next(#[case] known: Known, #[case] then: &str) {
+    assert_eq!(known.then(), then);
+}
+
+#[rstest]
+#[case::it_is_looked_up(new().rejecting_unpaid(), "look for #1 by list")]
+#[case::also_when_the_attempt_is_new(
+    { let mut known = new().rejecting_unpaid(); known.knowledge.attempt_is_new = true; known }, "look for #1 by list")]
+#[case::there_is_none_so_it_is_fenced(unpaid(None), "fence #1 24000 EUR")]
+#[case::the_fence_stands(fence(Ok(stands())), RELEASE)]
+#[case::the_charge_came_first(fence(Ok(Fenced::ChargeCameFirst)), "retry")]
+#[case::the_fence_was_not_answered(fence(Err(lost())), "write Rejecting TimedOut")]
+#[case::the_charge_was_never_one_that_could_be_made(fence(Err(invalid())), RELEASE)]
+#[case::it_was_declined(unpaid(Some(card_declined())), RELEASE)]
+#[case::it_was_cancelled(unpaid(Some(intent(IntentState::Cancelled))), RELEASE)]
+#[case::it_is_open(unpaid(Some(intent(IntentState::Open))), "cancel pi_1")]
+#[case::open_and_not_to_be_cancelled_may_yet_capture(
+    unpaid(Some(intent(IntentState::Open))).learn(Answer::Charge(Err(invalid()))), "write Rejecting TimedOut")]
+#[case::it_is_still_processing(unpaid(Some(intent(IntentState::Processing))), "poll")]
+#[case::it_landed_after_all(unpaid(Some(captured())), "refund #1 24000 of pi_1")]
+#[case::the_lookup_was_refused_which_says_nothing_of_the_charge(
+    new().rejecting_unpaid().learn(Answer::Look(Err(invalid()))), "write Rejecting TimedOut")]
+#[case::where_the_desk_collects_only_nights_go_back(
+    new().at_the_desk().accepted().status(|s| status::rejecting(s, &Reason::TimedOut, "Too late.", None, now())), RELEASE)]
+fn a_charge_that_is_not_known_can_never_land_afterwards(#[case] known: Known, #[case] then: &str) {
+    assert_eq!(known.then(), then);
+}
+
+#[test]
+fn one_that_could_not_be_charged_ends_with_nothing_taken() {
+    let known = fence(Ok(stands())).nights(NightsKnown::Released);
+    assert_eq!(known.then(), "write Rejected TimedOut");
+    let payment = known.written().payment();
+    assert_eq!((payment.captured, payment.refunded, payment.kept), (0, 0, 0));
+}
+
+#[test]
+fn a_charge_that_landed_after_the_deadline_is_in_the_end_that_is_written() {
+    let known = unpaid(Some(refunded(24_000))).nights(NightsKnown::Released).written();
+    let payment = known.payment();
+    assert_eq!((payment.captured, payment.refunded, payment.kept), (24_000, 24_000, 0));
+    let status = known.reservation.status.unwrap();
+    assert!(status.history.iter().any(|f| f.fact == innkeeper_api::FactKind::Paid));
+}
+
+// 240.00 EUR were taken.
+#[rstest]
+#[case(100, "refund #1 24000 of pi_1")]
+#[case(50, "refund #1 12000 of pi_1")]
+#[case(33, "refund #1 7920 of pi_1")]
+#[case::nothing_is_called_for_nothing(0, RELEASE)]
+fn cancelling_gives_back_the_share(#[case] percent: u32, #[case] then: &str) {
+    assert_eq!(new().cancelling(percent).looked(Some(captured())).then(), then);
+}
+
+#[rstest]
+#[case::half(50, refunded(12_000), 12_000, 12_000)]
+#[case::nothing(0, captured(), 0, 24_000)]
+#[case::all(100, refunded(24_000), 24_000, 0)]
+#[case::more_by_the_dashboard(50, refunds(&[(24_000, RefundState::Succeeded, None)]), 24_000, 0)]
+fn a_cancelled_one_ends_with_what_the_policy_keeps(
+    #[case] percent: u32,
+    #[case] intent: Intent,
+    #[case] back: i64,
+    #[case] kept: i64,
+) {
+    let known = new().cancelling(percent).looked(Some(intent)).nights(NightsKnown::Released);
+    assert_eq!(known.then(), "write Cancelled Cancelled");
+    let payment = known.written().payment();
+    assert_eq!((payment.captured, payment.refunded, payment.kept), (24_000, back, kept));
+}
+
+#[test]
+fn a_withdrawn_one_gives_everything_back() {
+    let known = new().withdrawing();
+    assert_eq!(known.clone().looked(Some(captured())).then(), "refund #1 24000 of pi_1");
+    let known = known.looked(Some(refunded(24_000)));
+    assert_eq!(known.then(), RELEASE);
+    assert_eq!(known.nights(NightsKnown::Released).then(), "write Withdrawn Withdrawn");
+}
+
+#[rstest]
+#[case::looking(Answer::Look(Err(unreachable())))]
+#[case::our_key(Answer::Look(Err(unauthorized())))]
+#[case::answer_lost(Answer::Look(Err(lost())))]
+fn an_outage_is_written_once(#[case] answer: Answer) {
+    let known = new().rejecting().learn(answer);
+    assert_eq!(known.then(), "write Rejecting OutOfStock");
+    assert_eq!(known.written().then(), "retry");
+}
+
+#[rstest]
+#[case::still_running_elsewhere(new().rejecting().learn(Answer::Look(Err(ProviderError::InFlight))))]
+#[case::asked_to_slow_down(refund(Err(slow_down())))]
+#[case::the_key_was_used_for_another_amount(refund(Err(ProviderError::Mismatch)))]
+fn what_passes_by_itself_is_not_written_at_all(#[case] known: Known) {
+    assert_eq!(known.then(), "retry");
+}
+
+#[test]
+fn a_refund_whose_answer_was_lost_is_looked_up_in_the_next_pass() {
+    let known = refund(Err(lost()));
+    assert_eq!(known.then(), "write Rejecting OutOfStock");
+    let known = known.written();
+    assert_eq!(known.then(), "retry");
+    let known = Known { knowledge: Knowledge::default(), ..known };
+    assert_eq!(known.then(), "look for #1 pi_1");
+}
+
+#[test]
+fn a_refund_called_invalid_is_looked_at_again_before_it_is_called_failed() {
+    let known = refund(Err(invalid()));
+    assert_eq!(known.then(), "look for #1 pi_1", "somebody may have refunded it in the dashboard");
+    assert_eq!(
+        known.clone().looked(Some(refunds(&[(24_000, RefundState::Succeeded, None)]))).then(),
+        RELEASE
+    );
+
+    let known = known.looked(Some(captured()));
+    assert_eq!(known.then(), "write Rejecting OutOfStock");
+    let known = known.written();
+    let conditions = &known.reservation.status.as_ref().unwrap().conditions;
+    assert_eq!(conditions.reason(&ConditionType::Stalled), Some(&Reason::RefundFailed));
+    assert_eq!(known.then(), "poll");
+}
+
+#[test]
+fn a_failed_refund_waits_for_a_person_and_goes_on_by_itself() {
+    let known = refund(Ok(view(failed("closed")))).written();
+    let conditions = &known.reservation.status.as_ref().unwrap().conditions;
+    assert_eq!(conditions.reason(&ConditionType::Stalled), Some(&Reason::RefundFailed));
+    assert_eq!(
+        conditions.reason(&ConditionType::Ready),
+        Some(&Reason::OutOfStock),
+        "what it was given up for"
+    );
+
+    // The provider is down for a while: the stall is not taken back.
+    let down =
+        Known { knowledge: Knowledge::default(), ..known.clone() }.learn(Answer::Look(Err(unreachable())));
+    assert_eq!(down.then(), "retry");
+
+    let mended = refunds(&[(24_000, failed("closed"), Some(1)), (24_000, RefundState::Pending, None)]);
+    let known = Known { knowledge: Knowledge::default(), ..known }.looked(Some(mended));
+    assert_eq!(known.then(), "write Rejecting OutOfStock");
+    let known = known.written();
+    assert_eq!(known.then(), "poll");
+
+    let mended = refunds(&[(24_000, failed("closed"), Some(1)), (24_000, RefundState::Succeeded, None)]);
+    let known = Known { knowledge: Knowledge::default(), ..known }.looked(Some(mended));
+    assert_eq!(known.then(), RELEASE);
+    let known = known.nights(NightsKnown::Released).written();
+    assert_eq!(known.payment().refunded, 24_000);
+    assert_eq!(told(&known.next()), "wait");
+}
+
+#[test]
+fn once_decided_it_is_not_decided_again() {
+    let known = new().rejecting().cancelled().looked(Some(captured()));
+    assert_eq!(known.then(), "refund #1 24000 of pi_1", "cancelling a rejected one changes nothing");
+    let known = new().cancelling(0).deleted(DEADLINE).looked(Some(captured()));
+    assert_eq!(known.then(), RELEASE, "deleting a cancelled one gives no more back");
+    let known = new().withdrawing().cancelled().looked(Some(captured()));
+    assert_eq!(known.then(), "refund #1 24000 of pi_1");
+}
