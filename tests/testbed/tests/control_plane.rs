@@ -1,7 +1,7 @@
 //! The control plane is a real one, and can be used as the tests of the project use it.
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
-use innkeeper_testbed::{ControlPlane, Options, shared};
+use innkeeper_testbed::{ControlPlane, Error, Options, shared};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Client, ResourceExt};
@@ -128,4 +128,16 @@ async fn writes_are_counted_and_survive_a_restart_of_the_api_server() {
     assert_ne!(control_plane.pid("kube-apiserver"), pid);
     assert_eq!(maps.get("map-9").await.unwrap().name_any(), "map-9");
     assert!(control_plane.etcd_revision() >= before + 10);
+}
+
+/// Every attempt is given this taken port, because the last flag counts; a port that was only taken for a moment is
+/// passed over in the same way, with another one.
+#[test]
+fn a_port_that_somebody_took_in_the_meantime_is_not_taken_for_a_broken_server() {
+    let somebody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = somebody.local_addr().unwrap().port();
+    let options =
+        Options { apiserver_arguments: vec![format!("--secure-port={port}")], ..Options::default() };
+    let error = ControlPlane::start(options).unwrap_err();
+    assert!(matches!(error, Error::NoFreePort { name: "kube-apiserver" }), "{error}");
 }
