@@ -1,0 +1,274 @@
+//! A hotel for one test: a namespace, an embedded payment provider, and as many operators as the test wants, all real.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use innkeeper_api::{
+    ConditionStatus, ConditionType, Guests, Payment, Rate, Reason, Reservation, ReservationSpec, Room, RoomCalendar,
+    RoomSpec, WantedState,
+};
+use innkeeper_operator::{Cashier, CashierConfig, Clock, Operator, system_clock};
+use innkeeper_ops::config::{Config, ConfigWatch};
+use innkeeper_ops::metrics::Metrics;
+use innkeeper_ops::probes::Health;
+use innkeeper_payments::driver::{self, Stripe, StripeConfig};
+use innkeeper_payments::sandbox::{self, Account, RefundStatus, Server};
+use jiff::civil::{Date, date};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::wait::{Condition, await_condition};
+use kube::{Api, Client, ResourceExt};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{PATIENCE, control_plane};
+
+/// The secret key that the provider of a test takes.
+pub const KEY: &str = "sk_test_innkeeper";
+
+/// A night far ahead, the first of a month.
+pub const JULY: Date = date(2030, 7, 1);
+
+/// A hotel of one test's own.
+pub struct Hotel {
+    /// Its namespace.
+    pub namespace: String,
+    /// Administrator of the cluster.
+    pub client: Client,
+    /// The payment provider.
+    pub provider: Server,
+    /// The configuration that its operators take.
+    pub config: Config,
+    /// The time that its operators take.
+    pub clock: Clock,
+}
+
+/// An operator that runs in this process.
+pub struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    /// What it counts.
+    pub metrics: Metrics,
+}
+
+impl Running {
+    /// Asks it to end, and waits until it has.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        tokio::time::timeout(PATIENCE, self.task).await.expect("the operator ends").unwrap();
+    }
+
+    /// Drops it where it stands.
+    pub async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+impl Hotel {
+    /// Opens one, with nothing in it and no operator.
+    pub async fn open(prefix: &str) -> Self {
+        let control_plane = control_plane();
+        let key = sandbox::ApiKey::parse(KEY).unwrap();
+        let provider = Server::start(sandbox::Config::new(key)).await.unwrap();
+        let mut config = Config::default();
+        config.payments.backoff.initial = Duration::from_millis(50);
+        config.payments.backoff.max = Duration::from_secs(1);
+        config.payments.breaker.failures = 1000;
+        config.operator.room_status_interval = Duration::from_millis(50);
+        Self {
+            namespace: control_plane.namespace(prefix),
+            client: control_plane.client(),
+            provider,
+            config,
+            clock: system_clock(),
+        }
+    }
+
+    /// Starts an operator for this hotel alone, without a Lease.
+    pub fn operator(&self) -> Running {
+        self.operator_at(&self.provider.url())
+    }
+
+    /// The same, with its provider at another address.
+    pub fn operator_at(&self, provider: &str) -> Running {
+        self.operator_with(self.client.clone(), provider)
+    }
+
+    /// The same, with another client of the API server.
+    pub fn operator_with(&self, client: Client, provider: &str) -> Running {
+        let metrics = Metrics::new("test");
+        let stripe = Stripe::new(&StripeConfig {
+            api_base: provider.to_owned(),
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: self.config.payments.request_timeout,
+            ..StripeConfig::new(driver::ApiKey::new(KEY))
+        })
+        .unwrap();
+        let limits = CashierConfig {
+            failures: u32::from(self.config.payments.breaker.failures),
+            open_for: self.config.payments.breaker.open_for,
+            at_once: 64,
+        };
+        let mut config = self.config.clone();
+        config.operator.watch_namespaces = vec![self.namespace.clone()];
+        let operator = Operator {
+            client,
+            cashier: Cashier::new(stripe, limits, metrics.clone()),
+            config: Arc::new(ConfigWatch::fixed(config)),
+            installation: "test".to_owned(),
+            lease: None,
+            clock: self.clock.clone(),
+            metrics: metrics.clone(),
+            health: Health::new(Instant::now()),
+        };
+        let stop = CancellationToken::new();
+        let ends = stop.clone();
+        let task = tokio::spawn(async move { operator.run(ends).await.unwrap() });
+        Running { stop, task, metrics }
+    }
+
+    /// Its Reservations.
+    pub fn reservations(&self) -> Api<Reservation> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Its Rooms.
+    pub fn rooms(&self) -> Api<Room> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Its calendars.
+    pub fn calendars(&self) -> Api<RoomCalendar> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Declares a Room at 120.00 EUR.
+    pub async fn room(&self, name: &str, units: u32) -> Room {
+        self.room_with(name, units, |_| ()).await
+    }
+
+    /// Declares a Room, changed as the test wants.
+    pub async fn room_with(&self, name: &str, units: u32, change: impl FnOnce(&mut RoomSpec)) -> Room {
+        let mut spec = room_spec(units);
+        change(&mut spec);
+        self.rooms().create(&PostParams::default(), &Room::new(name, spec)).await.unwrap()
+    }
+
+    /// Asks for two nights from the first of July.
+    pub async fn reserve(&self, name: &str, room: &str) -> Reservation {
+        self.reserve_with(name, room, |_| ()).await
+    }
+
+    /// Asks for a stay, changed as the test wants.
+    pub async fn reserve_with(&self, name: &str, room: &str, change: impl FnOnce(&mut ReservationSpec)) -> Reservation {
+        let mut spec = stay(room);
+        change(&mut spec);
+        self.reservations().create(&PostParams::default(), &Reservation::new(name, spec)).await.unwrap()
+    }
+
+    /// Sets `state: Cancelled`, as the front desk does.
+    pub async fn cancel(&self, name: &str) {
+        let patch = serde_json::json!({ "spec": { "state": WantedState::Cancelled } });
+        self.reservations().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    /// Deletes, without waiting for it to be gone.
+    pub async fn delete(&self, name: &str) {
+        self.reservations().delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Waits until a Reservation is as asked, and gives it.
+    pub async fn until(&self, name: &str, is: impl Condition<Reservation>) -> Reservation {
+        let found = tokio::time::timeout(PATIENCE, await_condition(self.reservations(), name, is)).await;
+        let Ok(found) = found else {
+            let now = self.reservations().get_opt(name).await.unwrap();
+            panic!("{name} never came to it; it is {now:#?}");
+        };
+        found.unwrap().unwrap()
+    }
+
+    /// Waits until a Reservation is settled with this reason.
+    pub async fn settled(&self, name: &str, reason: Reason) -> Reservation {
+        self.until(name, move |r: Option<&Reservation>| {
+            r.is_some_and(|r| is(r, &ConditionType::Settled, ConditionStatus::True, &reason))
+        })
+        .await
+    }
+
+    /// Waits until a Reservation is gone.
+    pub async fn gone(&self, name: &str) {
+        let begun = Instant::now();
+        while self.reservations().get_opt(name).await.unwrap().is_some() {
+            assert!(begun.elapsed() < PATIENCE, "{name} is still there");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until a Room is as asked.
+    pub async fn room_until(&self, name: &str, is: impl Fn(&Room) -> bool + Send) -> Room {
+        let found = await_condition(self.rooms(), name, move |r: Option<&Room>| r.is_some_and(&is));
+        tokio::time::timeout(PATIENCE, found).await.expect("the Room comes to it").unwrap().unwrap()
+    }
+
+    /// Every entry of every night of every calendar: (night, holder).
+    pub async fn holders(&self) -> Vec<(Date, String)> {
+        let calendars = self.calendars().list(&ListParams::default()).await.unwrap();
+        let nights = calendars.items.iter().flat_map(|c| &c.spec.nights);
+        let mut all: Vec<_> = nights.flat_map(|n| n.holders.iter().map(|h| (n.date, h.clone()))).collect();
+        all.sort();
+        all
+    }
+
+    /// The provider's books.
+    pub async fn accounts(&self) -> Vec<Account> {
+        self.provider.provider().ledger().accounts().await.unwrap()
+    }
+
+    /// What the provider has taken and not given back, in all.
+    pub async fn money_kept(&self) -> i64 {
+        self.accounts().await.iter().map(kept).sum()
+    }
+}
+
+/// What one account has taken and not given back, counted from the books.
+pub fn kept(account: &Account) -> i64 {
+    let back = account.refunds.iter().filter(|r| matches!(r.status, RefundStatus::Succeeded | RefundStatus::Pending));
+    account.intent.amount_received - back.map(|r| r.amount).sum::<i64>()
+}
+
+/// A Room's spec at 120.00 EUR, in Lisbon.
+pub fn room_spec(units: u32) -> RoomSpec {
+    let rate = Rate { currency: "EUR".to_owned(), minor_units: 12_000 };
+    serde_json::from_value(serde_json::json!({ "units": units, "rate": rate, "timeZone": "Europe/Lisbon" })).unwrap()
+}
+
+/// Two nights from the first of July, paid with a good card.
+pub fn stay(room: &str) -> ReservationSpec {
+    ReservationSpec {
+        room_name: room.to_owned(),
+        check_in: JULY,
+        check_out: date(2030, 7, 3),
+        units: 1,
+        guest_id: "g-1".to_owned(),
+        guests: Guests::default(),
+        payment: pay_with("pm_card_visa"),
+        max_total: None,
+        state: None,
+        ttl_after_finished: None,
+    }
+}
+
+/// Online, with this test method.
+pub fn pay_with(method: &str) -> Payment {
+    Payment { collect: innkeeper_api::Collect::Online, method: Some(method.to_owned()), reference: None }
+}
+
+/// Whether a condition is so.
+pub fn is(reservation: &Reservation, type_: &ConditionType, status: ConditionStatus, reason: &Reason) -> bool {
+    reservation.status.as_ref().is_some_and(|s| s.conditions.is(type_, status, reason))
+}
+
+/// The UID.
+pub fn uid(reservation: &Reservation) -> String {
+    reservation.uid().unwrap()
+}
