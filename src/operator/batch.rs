@@ -285,7 +285,7 @@ fn decide(
         view.iter().filter_map(|(m, c)| Some((*m, &c.as_ref()?.spec))).collect();
     let mut work: BTreeMap<Month, RoomCalendarFields> =
         before.iter().map(|(m, f)| (*m, (*f).clone())).collect();
-    let uid = room.and_then(|r| r.uid());
+    let uid = room.and_then(ResourceExt::uid);
     if let (Some(room), Some(uid)) = (room, &uid) {
         for calendar in work.values_mut().filter(|c| c.room_uid == *uid) {
             inventory::sync(calendar, &room.spec, room.metadata.generation.unwrap_or(0));
@@ -328,12 +328,11 @@ fn take(
     match inventory::standing(stay, work) {
         // Held without a write of ours in this round: only what the API server has just said is believed.
         Standing::Held if fresh => held(),
-        Standing::Held => None,
         Standing::Full(night) if fresh => {
             let why = format!("Not enough units are left for the night of {night}.");
             Some(NightsKnown::Full { why })
         }
-        Standing::Full(_) => None,
+        Standing::Held | Standing::Full(_) => None,
         Standing::Fits => {
             for month in stay.months() {
                 if let Some(calendar) = work.get_mut(&month) {

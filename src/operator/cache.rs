@@ -152,6 +152,7 @@ pub async fn follow<K>(
     let api: Api<Guarded<K>> =
         namespace.map_or_else(|| Api::all(client.clone()), |ns| Api::namespaced(client.clone(), &ns));
     let kind = K::kind(&());
+    let reader = writer.as_reader();
     let mut events = watcher(api, watcher::Config::default().any_semantic())
         .modify(|object| object.meta_mut().managed_fields = None)
         .default_backoff()
@@ -161,19 +162,34 @@ pub async fn follow<K>(
             Ok(Some(event)) => {
                 writer.apply_watcher_event(&event);
                 match &event {
-                    Event::Apply(object) | Event::InitApply(object) => {
-                        if let Err(broken) = &object.0 {
-                            let (namespace, name) = key_of(object);
-                            tracing::warn!(%kind, namespace, name, error = %broken, "skipped: this version cannot read the object");
-                        }
+                    Event::Apply(object) => {
+                        report_broken(object, &kind);
                         touched(object, true);
                     }
                     Event::Delete(object) => touched(object, false),
-                    Event::Init | Event::InitDone => {}
+                    // A list enters the store as a whole, at its end: who is woken before that would see the old view,
+                    // and nobody would wake them again.
+                    Event::Init | Event::InitApply(_) => {}
+                    Event::InitDone => {
+                        for object in reader.state() {
+                            report_broken(&*object, &kind);
+                            touched(&object, true);
+                        }
+                    }
                 }
             }
             Ok(None) => return,
             Err(error) => tracing::warn!(%kind, %error, "the watch failed; it is begun again"),
         }
+    }
+}
+
+fn report_broken<K: Resource>(object: &Guarded<K>, kind: &str)
+where
+    Guarded<K>: Resource,
+{
+    if let Err(broken) = &object.0 {
+        let (namespace, name) = key_of(object);
+        tracing::warn!(%kind, namespace, name, error = %broken, "skipped: this version cannot read the object");
     }
 }

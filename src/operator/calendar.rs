@@ -24,7 +24,7 @@ pub async fn reconcile(
     let cached = scope.cache.room(&room);
     let known = cached.as_deref().is_some_and(|g| g.uid().as_ref() == Some(&calendar.spec.room_uid));
     if known || !inventory::is_empty(&calendar.spec) || calendar.metadata.deletion_timestamp.is_some() {
-        return Ok(Action::await_change());
+        return Ok(Action::requeue(scope.resync()));
     }
     let now =
         scope.rooms(&namespace).get_metadata_opt(&room.1).await.map_err(ReconcileError::read("the Room"))?;

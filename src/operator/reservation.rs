@@ -32,9 +32,24 @@ pub async fn reconcile(seen: Arc<Guarded<Reservation>>, scope: Arc<Scope>) -> Re
     let Ok(seen) = &seen.0 else { return Ok(Action::await_change()) };
     let current = scope.written.newest(seen).unwrap_or_else(|| Arc::new(seen.clone()));
     let settings = scope.settings();
-    Pass { scope: &scope, settings, key: key_of(seen), current, room: None, known: Knowledge::default() }
-        .run()
-        .await
+    Pass {
+        scope: &scope,
+        settings,
+        key: key_of(seen),
+        current,
+        room: RoomSeen::Cached,
+        known: Knowledge::default(),
+    }
+    .run()
+    .await
+}
+
+/// Which view of the Room this pass has.
+enum RoomSeen {
+    /// The cache's.
+    Cached,
+    /// As read past the cache in this pass; `None` where there is none.
+    Fresh(Option<Box<Room>>),
 }
 
 /// One pass over one Reservation.
@@ -43,13 +58,16 @@ struct Pass<'a> {
     settings: Settings,
     key: Key,
     current: Arc<Reservation>,
-    /// The Room as read past the cache in this pass; the inner `None` is that there is none.
-    room: Option<Option<Box<Room>>>,
+    room: RoomSeen,
     known: Knowledge,
 }
 
 impl Pass<'_> {
     async fn run(mut self) -> Result<Action, ReconcileError> {
+        // Before the Room is looked at, not after: a Room that comes in between would wake nobody.
+        if self.current.status.as_ref().is_none_or(|s| stage(s) == Stage::Open) {
+            self.scope.wait_for_room(self.room_key(), self.key.clone());
+        }
         for _ in 0..STEPS {
             let next = self.plan();
             match next {
@@ -78,8 +96,8 @@ impl Pass<'_> {
     fn plan(&self) -> Plan {
         let cached = self.scope.cache.room(&self.room_key());
         let room = match &self.room {
-            Some(read) => read.as_deref(),
-            None => cached.as_deref().and_then(|guarded| guarded.0.as_ref().ok()),
+            RoomSeen::Fresh(read) => read.as_deref(),
+            RoomSeen::Cached => cached.as_deref().and_then(|guarded| guarded.0.as_ref().ok()),
         };
         let view = room
             .filter(|r| r.metadata.deletion_timestamp.is_none())
@@ -140,7 +158,11 @@ impl Pass<'_> {
     fn accept(&mut self, mut object: Reservation) {
         object.metadata.managed_fields = None;
         let object = Arc::new(object);
-        self.scope.written.keep(Arc::clone(&object));
+        // One that goes with this write brings no later event that would have it forgotten.
+        let goes = object.metadata.deletion_timestamp.is_some() && object.finalizers().is_empty();
+        if !goes {
+            self.scope.written.keep(Arc::clone(&object));
+        }
         self.current = object;
         if let Some(uid) = &self.current.metadata.uid {
             self.scope.patience.forget(uid);
@@ -156,7 +178,7 @@ impl Pass<'_> {
                 self.known.learn(Answer::Cancellation(at));
             }
             Done::Room(room) => {
-                self.room = Some(room);
+                self.room = RoomSeen::Fresh(room);
                 self.known.learn(Answer::RoomRead);
             }
             Done::Gone => return Ok(Some(self.gone())),
@@ -194,10 +216,6 @@ impl Pass<'_> {
 
     fn wait(&self, wake: Wake) -> Action {
         let uid = self.current.metadata.uid.as_deref().unwrap_or_default();
-        let status = self.current.status.clone().unwrap_or_default();
-        if stage(&status) == Stage::Open {
-            self.scope.wait_for_room(self.room_key(), self.key.clone());
-        }
         match wake {
             Wake::OnChange => {
                 self.scope.patience.forget(uid);

@@ -163,7 +163,7 @@ impl Operator {
                         &metrics,
                         workers,
                         &stop,
-                        |o, s| reservation::reconcile(o, s)
+                        reservation::reconcile
                     ),
                     drive(
                         Controller::Room,
@@ -173,7 +173,7 @@ impl Operator {
                         &metrics,
                         workers,
                         &stop,
-                        |o, s| room::reconcile(o, s)
+                        room::reconcile
                     ),
                     drive(
                         Controller::RoomCalendar,
@@ -183,7 +183,7 @@ impl Operator {
                         &metrics,
                         workers,
                         &stop,
-                        |o, s| calendar::reconcile(o, s)
+                        calendar::reconcile
                     ),
                 );
             };
