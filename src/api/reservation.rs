@@ -118,7 +118,8 @@ pub struct ReservationSpec {
     /// `Cancelled` cancels the stay; it cannot be taken away again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<WantedState>,
-    /// How long after it has finished the object is kept, such as `720h`; kept for good where it is left out.
+    /// How long after it has finished the object is kept, such as `720h`; kept for good where it is left out. Stored and
+    /// without effect in this version: nothing expires until the relay archives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(max = 32))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,6}(h|m|s))+$') && duration(self) >= duration('0s')").message("ttlAfterFinished is a duration such as 720h or 30m"))]
@@ -197,7 +198,7 @@ pub struct Money {
     pub minor_units: i64,
 }
 
-/// What is wanted beyond the stay itself.
+/// `Cancelled` cancels the stay; it cannot be taken away again.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WantedState {
     /// The stay is to be cancelled.

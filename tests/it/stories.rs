@@ -3,6 +3,7 @@
 use innkeeper_api::{ConditionStatus, ConditionType, FactKind, Reason};
 
 use crate::support::hotel::{Hotel, is, pay_with, uid};
+use crate::support::{kubectl, stderr};
 
 use ConditionStatus::{False, True};
 use ConditionType as C;
@@ -29,7 +30,11 @@ async fn a_stay_is_booked_and_the_room_shows_one_unit_fewer() {
     assert_eq!(holders.len(), 2);
     assert!(holders.iter().all(|(_, holder)| *holder == uid(&anna)));
     assert_eq!(hotel.money_kept().await, 24_000);
-    hotel.room_until("double", |r| r.status.as_ref().is_some_and(|s| s.fewest_free == Some(1) && s.stays_ahead == 1)).await;
+    hotel
+        .room_until("double", |r| {
+            r.status.as_ref().is_some_and(|s| s.fewest_free == Some(1) && s.stays_ahead == 1)
+        })
+        .await;
     operator.stop().await;
 }
 
@@ -67,7 +72,9 @@ async fn of_two_guests_who_pay_for_the_last_unit_one_has_it_and_the_other_is_ref
     hotel.reserve("chris", "suite").await;
     hotel.reserve("dana", "suite").await;
     let settled = |r: Option<&innkeeper_api::Reservation>| {
-        r.and_then(|r| r.status.as_ref()).and_then(|s| s.conditions.get(&C::Settled)).is_some_and(|c| c.status == True)
+        r.and_then(|r| r.status.as_ref())
+            .and_then(|s| s.conditions.get(&C::Settled))
+            .is_some_and(|c| c.status == True)
     };
     let both = [hotel.until("chris", settled).await, hotel.until("dana", settled).await];
 
@@ -91,7 +98,11 @@ async fn a_declined_card_ends_it_with_nothing_taken_and_no_night_held() {
     let hotel = Hotel::open("declined").await;
     let operator = hotel.operator();
     hotel.room("double", 1).await;
-    hotel.reserve_with("erik", "double", |s| s.payment = pay_with("pm_card_visa_chargeDeclinedInsufficientFunds")).await;
+    hotel
+        .reserve_with("erik", "double", |s| {
+            s.payment = pay_with("pm_card_visa_chargeDeclinedInsufficientFunds")
+        })
+        .await;
     let erik = hotel.settled("erik", Reason::Rejected).await;
     assert!(is(&erik, &C::Paid, False, &Reason::Declined));
     assert!(is(&erik, &C::Refunded, True, &Reason::NothingDue));
@@ -123,11 +134,12 @@ async fn a_stay_over_two_months_is_held_in_both_or_in_neither() {
         s.check_in = jiff::civil::date(2030, 7, 30);
         s.check_out = jiff::civil::date(2030, 8, 3);
     };
-    hotel.reserve_with("august", "double", |s| {
-        s.check_in = jiff::civil::date(2030, 8, 2);
-        s.check_out = jiff::civil::date(2030, 8, 4);
-    })
-    .await;
+    hotel
+        .reserve_with("august", "double", |s| {
+            s.check_in = jiff::civil::date(2030, 8, 2);
+            s.check_out = jiff::civil::date(2030, 8, 4);
+        })
+        .await;
     hotel.settled("august", Reason::Confirmed).await;
     hotel.reserve_with("over", "double", over).await;
     let refused = hotel.settled("over", Reason::Rejected).await;
@@ -141,4 +153,24 @@ async fn a_stay_over_two_months_is_held_in_both_or_in_neither() {
     assert_eq!(again.status.unwrap().allocation.unwrap().calendars, ["double-2030-07", "double-2030-08"]);
     assert_eq!(hotel.holders().await.len(), 4);
     operator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sets_an_expiry_is_told_that_nothing_expires_yet() {
+    let hotel = Hotel::open("expiry").await;
+    hotel.reserve("gus", "double").await;
+    let set = ["patch", "rsv", "gus", "-n", &hotel.namespace, "--type", "merge", "-p"];
+    // A policy takes a moment to come into force after it was applied.
+    let mut hours = 0;
+    let warned = crate::support::eventually(|| {
+        hours += 1;
+        let patch = format!(r#"{{"spec":{{"ttlAfterFinished":"{hours}h"}}}}"#);
+        let output = kubectl(&[&set[..], &[&patch]].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output).contains("has no effect in this version")
+    })
+    .await;
+    assert!(warned);
+    let again = kubectl(&["annotate", "rsv", "gus", "-n", &hotel.namespace, "desk=1"]);
+    assert!(!stderr(&again).contains("Warning"), "said once, when it is set: {}", stderr(&again));
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use innkeeper_api::{
-    ConditionStatus, ConditionType, Guests, Payment, Rate, Reason, Reservation, ReservationSpec, Room, RoomCalendar,
-    RoomSpec, WantedState,
+    ConditionStatus, ConditionType, Guests, Payment, Rate, Reason, Reservation, ReservationSpec, Room,
+    RoomCalendar, RoomSpec, WantedState,
 };
 use innkeeper_operator::{Cashier, CashierConfig, Clock, Operator, system_clock};
 use innkeeper_ops::config::{Config, ConfigWatch};
@@ -13,6 +13,7 @@ use innkeeper_ops::metrics::Metrics;
 use innkeeper_ops::probes::Health;
 use innkeeper_payments::driver::{self, Stripe, StripeConfig};
 use innkeeper_payments::sandbox::{self, Account, RefundStatus, Server};
+use innkeeper_testbed::ControlPlane;
 use jiff::civil::{Date, date};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::wait::{Condition, await_condition};
@@ -67,7 +68,11 @@ impl Running {
 impl Hotel {
     /// Opens one, with nothing in it and no operator.
     pub async fn open(prefix: &str) -> Self {
-        let control_plane = control_plane();
+        Self::open_on(control_plane(), prefix).await
+    }
+
+    /// Opens one on a control plane of the test's own.
+    pub async fn open_on(control_plane: &ControlPlane, prefix: &str) -> Self {
         let key = sandbox::ApiKey::parse(KEY).unwrap();
         let provider = Server::start(sandbox::Config::new(key)).await.unwrap();
         let mut config = Config::default();
@@ -160,10 +165,24 @@ impl Hotel {
     }
 
     /// Asks for a stay, changed as the test wants.
-    pub async fn reserve_with(&self, name: &str, room: &str, change: impl FnOnce(&mut ReservationSpec)) -> Reservation {
+    pub async fn reserve_with(
+        &self,
+        name: &str,
+        room: &str,
+        change: impl FnOnce(&mut ReservationSpec),
+    ) -> Reservation {
         let mut spec = stay(room);
         change(&mut spec);
         self.reservations().create(&PostParams::default(), &Reservation::new(name, spec)).await.unwrap()
+    }
+
+    /// Asks for two nights, born with the operator's finalizer or without.
+    pub async fn reserve_born(&self, name: &str, room: &str, with_finalizer: bool) -> Reservation {
+        let mut reservation = Reservation::new(name, stay(room));
+        if with_finalizer {
+            reservation.metadata.finalizers = Some(vec![innkeeper_api::FINALIZER.to_owned()]);
+        }
+        self.reservations().create(&PostParams::default(), &reservation).await.unwrap()
     }
 
     /// Sets `state: Cancelled`, as the front desk does.
@@ -232,14 +251,18 @@ impl Hotel {
 
 /// What one account has taken and not given back, counted from the books.
 pub fn kept(account: &Account) -> i64 {
-    let back = account.refunds.iter().filter(|r| matches!(r.status, RefundStatus::Succeeded | RefundStatus::Pending));
+    let back = account
+        .refunds
+        .iter()
+        .filter(|r| matches!(r.status, RefundStatus::Succeeded | RefundStatus::Pending));
     account.intent.amount_received - back.map(|r| r.amount).sum::<i64>()
 }
 
 /// A Room's spec at 120.00 EUR, in Lisbon.
 pub fn room_spec(units: u32) -> RoomSpec {
     let rate = Rate { currency: "EUR".to_owned(), minor_units: 12_000 };
-    serde_json::from_value(serde_json::json!({ "units": units, "rate": rate, "timeZone": "Europe/Lisbon" })).unwrap()
+    serde_json::from_value(serde_json::json!({ "units": units, "rate": rate, "timeZone": "Europe/Lisbon" }))
+        .unwrap()
 }
 
 /// Two nights from the first of July, paid with a good card.
@@ -264,7 +287,12 @@ pub fn pay_with(method: &str) -> Payment {
 }
 
 /// Whether a condition is so.
-pub fn is(reservation: &Reservation, type_: &ConditionType, status: ConditionStatus, reason: &Reason) -> bool {
+pub fn is(
+    reservation: &Reservation,
+    type_: &ConditionType,
+    status: ConditionStatus,
+    reason: &Reason,
+) -> bool {
     reservation.status.as_ref().is_some_and(|s| s.conditions.is(type_, status, reason))
 }
 

@@ -5,7 +5,7 @@ pub mod hotel;
 use std::io::Write;
 use std::process::{Output, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use innkeeper_testbed::ControlPlane;
 
@@ -20,20 +20,38 @@ pub fn control_plane() -> &'static ControlPlane {
     static INSTALLED: OnceLock<&'static ControlPlane> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         let control_plane = innkeeper_testbed::shared();
-        for folder in ["crds", "manifests/base/policies"] {
-            run(control_plane.kubectl().args(["apply", "-k", &format!("{PROJECT}/{folder}")]));
-        }
-        run(control_plane.kubectl().args([
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "crd",
-            "rooms.innkeeper.dev",
-            "reservations.innkeeper.dev",
-            "roomcalendars.innkeeper.dev",
-        ]));
+        install(control_plane);
         control_plane
     })
+}
+
+/// A control plane of one test's own, for what counts or breaks everything on it.
+pub fn own_control_plane() -> ControlPlane {
+    let control_plane = ControlPlane::start(innkeeper_testbed::Options::default()).unwrap();
+    install(&control_plane);
+    control_plane
+}
+
+fn install(control_plane: &ControlPlane) {
+    for folder in ["crds", "manifests/base/policies"] {
+        run(control_plane.kubectl().args(["apply", "-k", &format!("{PROJECT}/{folder}")]));
+    }
+    run(control_plane.kubectl().args([
+        "wait",
+        "--for=condition=Established",
+        "--timeout=60s",
+        "crd",
+        "rooms.innkeeper.dev",
+        "reservations.innkeeper.dev",
+        "roomcalendars.innkeeper.dev",
+    ]));
+    // Established is not yet discovered, and kubectl goes on believing what it has once discovered.
+    let begun = Instant::now();
+    let discover = ["api-resources", "--api-group=innkeeper.dev", "--no-headers"];
+    while run(control_plane.kubectl().args(discover)).lines().count() < 3 {
+        assert!(begun.elapsed() < PATIENCE, "the definitions are established and never discovered");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Runs a command that must succeed; gives what it printed.
@@ -70,4 +88,16 @@ pub fn kubectl_with(arguments: &[&str], input: &str) -> Output {
 /// What a command said when it failed.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Asks again until it is so, or patience ends.
+pub async fn eventually(mut is: impl FnMut() -> bool) -> bool {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if is() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    false
 }

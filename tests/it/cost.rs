@@ -1,0 +1,55 @@
+//! What a booking costs: etcd revisions per settled Reservation, alone and many on one Room.
+//!
+//! Counts, not times. On a control plane of its own, because a revision counts every write of the cluster.
+
+use std::time::Duration;
+
+use innkeeper_api::Reason;
+
+use crate::support::hotel::Hotel;
+use crate::support::own_control_plane;
+
+/// Revisions that `count` bookings cost on one Room with room for all, all asked for at once.
+async fn revisions(count: u32, born_with_finalizer: bool) -> f64 {
+    let control_plane = own_control_plane();
+    let mut hotel = Hotel::open_on(&control_plane, "cost").await;
+    hotel.config.operator.room_status_interval = Duration::from_secs(1);
+    let operator = hotel.operator();
+    hotel.room("double", 150).await;
+    hotel.room_until("double", |r| r.status.as_ref().is_some_and(|s| s.observed_generation == 1)).await;
+    // The month's calendar is there already, as it is for all but the first booking of a month.
+    hotel.reserve("first", "double").await;
+    hotel.settled("first", Reason::Confirmed).await;
+    hotel.room_until("double", |r| r.status.as_ref().is_some_and(|s| s.stays_ahead == 1)).await;
+
+    let before = control_plane.etcd_revision();
+    let names: Vec<String> = (0..count).map(|n| format!("guest-{n}")).collect();
+    let asked = names.iter().map(|name| hotel.reserve_born(name, "double", born_with_finalizer));
+    futures::future::join_all(asked).await;
+    for name in &names {
+        hotel.settled(name, Reason::Confirmed).await;
+    }
+    hotel.room_until("double", |r| r.status.as_ref().is_some_and(|s| s.stays_ahead == count + 1)).await;
+    let spent = control_plane.etcd_revision() - before;
+    operator.stop().await;
+    #[allow(clippy::cast_precision_loss, reason = "a few thousand")]
+    let spent = spent as f64;
+    spent / f64::from(count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_costs_no_more_writes_than_it_must() {
+    // Alone: create, finalizer, intent, calendar, outcome, and the Room's status.
+    let alone = revisions(1, false).await;
+    let alone_born = revisions(1, true).await;
+    // Together the calendar's and the Room's writes are shared.
+    let hot = revisions(100, false).await;
+    let hot_born = revisions(100, true).await;
+    println!(
+        "etcd revisions per booking: alone {alone} (born with the finalizer {alone_born}), 100 on one Room {hot} (born {hot_born})"
+    );
+    assert!(alone <= 6.0, "{alone}");
+    assert!(alone_born <= 5.0, "{alone_born}");
+    assert!(hot < 5.0, "{hot}");
+    assert!(hot_born < 4.0, "{hot_born}");
+}
