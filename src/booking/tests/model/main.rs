@@ -16,6 +16,7 @@ mod driver;
 mod operator;
 mod outside;
 mod provider;
+mod quiet;
 mod random;
 mod rest;
 mod runner;

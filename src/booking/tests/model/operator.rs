@@ -8,7 +8,7 @@ mod sabotage;
 
 use std::collections::BTreeMap;
 
-use innkeeper_api::{Reservation, ReservationStatus, Room};
+use innkeeper_api::{ConditionType, Reservation, ReservationStatus, Room};
 use innkeeper_booking::inventory;
 use innkeeper_booking::knowledge::{Answer, Knowledge};
 use innkeeper_booking::observed::{Effect, Observed, Plan, RoomView, Wake};
@@ -47,6 +47,8 @@ pub struct Pass {
     state: State,
     started: Timestamp,
     asked: bool,
+    /// It came to more than looking.
+    busy: bool,
     money_read: usize,
 }
 
@@ -109,17 +111,23 @@ impl Operator {
             state: State::Plan,
             started: out.now,
             asked: false,
+            busy: false,
             money_read: out.step,
         };
         self.passes.insert(name.to_owned(), pass);
     }
 
     /// Reservations that an event or a timer has woken since the last pass over them.
-    pub fn woken(&self) -> Vec<String> {
+    pub fn woken(&self, now: Timestamp) -> Vec<String> {
+        let due = |wake| match wake {
+            Wake::OnChange => false,
+            Wake::At(at) => at <= now,
+            Wake::Retry | Wake::Poll => true,
+        };
         let wakes = |name: &&String| {
             !self.passes.contains_key(*name)
                 && self.looked_at.get(*name).is_none_or(|seen| seen != &self.cache.reservations[*name])
-                || self.wakes.get(*name).is_some_and(|wake| *wake != Wake::OnChange)
+                || self.wakes.get(*name).is_some_and(|wake| due(*wake))
         };
         self.cache.reservations.keys().filter(wakes).cloned().collect()
     }
@@ -167,10 +175,13 @@ impl Operator {
         let decided = self.sabotage.spoil(plan(&observed, now), pass, out);
         if let Plan::Wait(wake) = decided {
             self.wakes.insert(name.to_owned(), wake);
-            out.say(&self.who, || format!("{name}: nothing now ({wake:?})"));
+            if pass.busy {
+                out.say(&self.who, || format!("{name}: nothing more now ({wake:?})"));
+            }
             return false;
         }
         pass.state = State::Act(decided);
+        pass.busy = true;
         true
     }
 
@@ -264,14 +275,17 @@ impl Operator {
                 pass.known.learn(Answer::RoomRead);
                 true
             }
-            Effect::ReadCancellation => match out.server.state_set.get(&uid).copied() {
-                Some(at) if out.server.by_uid(&uid).is_some() => {
-                    out.say(&self.who, || format!("{name}: reads when it was cancelled"));
-                    pass.known.learn(Answer::Cancellation(at));
-                    true
-                }
-                _ => false,
-            },
+            Effect::ReadCancellation => {
+                let current = out.server.by_uid(&uid);
+                let (Some(at), Some(current)) = (out.server.state_set.get(&uid).copied(), current) else {
+                    return false;
+                };
+                out.say(&self.who, || format!("{name}: reads when it was cancelled"));
+                // What the read showed is the object from now on.
+                pass.object = current;
+                pass.known.learn(Answer::Cancellation(at));
+                true
+            }
             Effect::Take(stay) => self.ask_allocator(name, pass, Work::Take(stay.clone())),
             Effect::Release(stay) => self.ask_allocator(name, pass, Work::Release(stay.clone())),
             provider => {
@@ -418,7 +432,12 @@ impl Operator {
 
 /// What is new in a status, in words.
 fn changed(before: &ReservationStatus, after: &ReservationStatus) -> String {
-    let conditions = after.conditions.0.iter().filter(|c| {
+    let told = after
+        .conditions
+        .0
+        .iter()
+        .filter(|c| !matches!(c.type_, ConditionType::Ready | ConditionType::Reconciling));
+    let conditions = told.filter(|c| {
         let old = before.conditions.get(&c.type_);
         old.is_none_or(|old| (old.status, &old.reason, &old.message) != (c.status, &c.reason, &c.message))
     });

@@ -35,8 +35,16 @@ pub enum Deed {
     CancelByHand(String),
 }
 
-/// A deed and the step in which it is done.
-pub type Script = Vec<(usize, Deed)>;
+/// Who there is and what people do: all of a schedule that can be made shorter.
+#[derive(Debug, Clone, Default)]
+pub struct Script {
+    /// How many operators run at once.
+    pub operators: usize,
+    /// Deeds, each with the step in which it is done.
+    pub deeds: Vec<(usize, Deed)>,
+}
+
+type Deeds = Vec<(usize, Deed)>;
 
 const ROOMS: [&str; 2] = ["sea-view", "attic"];
 const FIRST_DAY: Date = date(2026, 11, 28);
@@ -44,7 +52,8 @@ const FIRST_DAY: Date = date(2026, 11, 28);
 /// The script of a seed.
 pub fn script(rng: &mut Random) -> Script {
     let rooms = if rng.in_thousand(250) { 2 } else { 1 };
-    let mut script = Script::new();
+    let operators = 1 + rng.weighted(&[35, 45, 20]);
+    let mut script = Deeds::new();
     for room in &ROOMS[..rooms] {
         let late = if rng.in_thousand(120) { rng.below(STEPS / 3) } else { 0 };
         script.push((late, Deed::ApplyRoom((*room).to_owned(), room_spec(rng))));
@@ -92,10 +101,10 @@ pub fn script(rng: &mut Random) -> Script {
         }
     }
     script.sort_by_key(|(at, _)| *at);
-    script
+    Script { operators, deeds: script }
 }
 
-fn happenings(script: &mut Script, name: &str, booked: usize, rng: &mut Random) {
+fn happenings(script: &mut Deeds, name: &str, booked: usize, rng: &mut Random) {
     // Mostly when something has begun.
     let later = |rng: &mut Random| {
         let begun = booked + if rng.in_thousand(850) { 40 } else { 1 };
@@ -181,6 +190,22 @@ fn stay(room: &str, rng: &mut Random) -> ReservationSpec {
         max_total: None,
         state: None,
         ttl_after_finished: None,
+    }
+}
+
+/// A plain Room with one unit.
+pub fn one_room() -> RoomSpec {
+    RoomSpec { units: 1, overbooking: 0, cancellation: Vec::new(), ..room_spec(&mut Random::new(0)) }
+}
+
+/// A plain stay of one night.
+pub fn one_stay(room: &str, method: &str) -> ReservationSpec {
+    ReservationSpec {
+        check_in: day(1),
+        check_out: day(2),
+        units: 1,
+        payment: Payment { collect: Collect::Online, method: Some(method.to_owned()), reference: None },
+        ..stay(room, &mut Random::new(0))
     }
 }
 

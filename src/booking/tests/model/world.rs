@@ -33,7 +33,6 @@ impl World {
     pub fn new(seed: u64, script: Option<Script>, sabotage: Sabotage, trace: bool) -> Self {
         let mut rng = Random::new(seed ^ 0x5EED);
         let own = users::script(&mut rng);
-        let operators = 1 + rng.weighted(&[35, 45, 20]);
         let mut finalizers = vec![FINALIZER.to_owned()];
         if rng.in_thousand(300) {
             finalizers.push(RELAY.to_owned());
@@ -47,7 +46,8 @@ impl World {
         let haste = *rng.pick(&[0, 20, 20, 100]);
         let faults = *rng.pick(&[0, 60, 100, 100, 300]);
         let thorough = rng.in_thousand(500);
-        let mut operators: Vec<Operator> = (0..operators).map(|n| Operator::new(n + 1, sabotage)).collect();
+        let mut operators: Vec<Operator> =
+            (0..script.operators).map(|n| Operator::new(n + 1, sabotage)).collect();
         for operator in &mut operators {
             // Clocks of machines differ by a little.
             operator.skew = rng.between(-60, 60);
@@ -65,7 +65,7 @@ impl World {
     /// Runs the schedule to its rest, or to the first invariant that does not hold.
     pub fn run(&mut self) {
         let script = std::mem::take(&mut self.script);
-        let mut deeds = script.iter().peekable();
+        let mut deeds = script.deeds.iter().peekable();
         let acts = [(0, users::STEPS), (users::STEPS, users::STEPS + users::EPILOGUE)];
         for (from, to) in acts {
             for step in from..to {
@@ -131,9 +131,9 @@ impl World {
                 // An outage seldom lasts longer than a deadline does.
                 if self.out.provider.outage || self.out.rng.in_thousand(250) {
                     self.out.provider.outage ^= true;
+                    let outage = self.out.provider.outage;
+                    self.out.say("provider", || if outage { "is down" } else { "is up again" }.to_owned());
                 }
-                let outage = self.out.provider.outage;
-                self.out.say("provider", || if outage { "is down" } else { "is up again" }.to_owned());
             }
             8 => self.provider_works(),
             9 => self.relay(),
@@ -152,7 +152,7 @@ impl World {
 
     fn start_pass(&mut self, who: usize) {
         // Mostly those whom an event or a timer wakes; now and then somebody for no reason.
-        let mut names = self.operators[who].woken();
+        let mut names = self.operators[who].woken(self.out.now);
         if names.is_empty() || self.out.rng.in_thousand(60) {
             names = self.operators[who].cache.reservations.keys().cloned().collect();
         }
