@@ -1,6 +1,8 @@
 //! The three stories, and what else a booking can come to, on a real API server with a real provider.
 
-use innkeeper_api::{ConditionStatus, ConditionType, FactKind, Reason};
+use innkeeper_api::{
+    CancellationTier, ConditionStatus, ConditionType, FactKind, Reason, Reservation, WantedState,
+};
 
 use crate::support::hotel::{Hotel, is, pay_with, uid};
 use crate::support::{kubectl, stderr};
@@ -71,7 +73,7 @@ async fn of_two_guests_who_pay_for_the_last_unit_one_has_it_and_the_other_is_ref
 
     hotel.reserve("chris", "suite").await;
     hotel.reserve("dana", "suite").await;
-    let settled = |r: Option<&innkeeper_api::Reservation>| {
+    let settled = |r: Option<&Reservation>| {
         r.and_then(|r| r.status.as_ref())
             .and_then(|s| s.conditions.get(&C::Settled))
             .is_some_and(|c| c.status == True)
@@ -173,4 +175,90 @@ async fn who_sets_an_expiry_is_told_that_nothing_expires_yet() {
     assert!(warned);
     let again = kubectl(&["annotate", "rsv", "gus", "-n", &hotel.namespace, "desk=1"]);
     assert!(!stderr(&again).contains("Warning"), "said once, when it is set: {}", stderr(&again));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cancels_after_check_in_gets_nothing_back_and_the_money_is_marked_as_the_hotels() {
+    let hotel = Hotel::open("late").await;
+    let operator = hotel.operator();
+    // Check-in was at the first minute of today, in a zone where that is always past.
+    hotel
+        .room_with("double", 1, |r| {
+            r.time_zone = "Pacific/Kiritimati".to_owned();
+            r.check_in_time = "00:00".to_owned();
+        })
+        .await;
+    let today = jiff::Timestamp::now().in_tz("Pacific/Kiritimati").unwrap().date();
+    hotel
+        .reserve_with("hal", "double", |s| {
+            s.check_in = today;
+            s.check_out = today.tomorrow().unwrap();
+        })
+        .await;
+    hotel.settled("hal", Reason::Confirmed).await;
+
+    hotel.cancel("hal").await;
+    let hal = hotel.settled("hal", Reason::Cancelled).await;
+    assert!(is(&hal, &C::Refunded, True, &Reason::NothingDue));
+    let money = hal.status.as_ref().unwrap().payment.clone().unwrap();
+    assert_eq!((money.captured, money.refunded, money.kept), (12_000, 0, 12_000));
+    assert_eq!(hotel.holders().await, []);
+
+    hotel.delete("hal").await;
+    hotel.gone("hal").await;
+    let accounts = hotel.accounts().await;
+    assert_eq!(hotel.money_kept().await, 12_000, "deleting afterwards gives nothing back");
+    assert_eq!(accounts[0].intent.metadata.get("innkeeper_settled").map(String::as_str), Some("12000"));
+    operator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tier_gives_back_its_share_and_the_hotel_keeps_the_rest() {
+    let hotel = Hotel::open("tier").await;
+    let operator = hotel.operator();
+    hotel
+        .room_with("double", 1, |r| {
+            r.rate.minor_units = 3_333;
+            r.cancellation = vec![
+                CancellationTier { hours_before: 0, refund_percent: 50 },
+                CancellationTier { hours_before: 8784, refund_percent: 50 },
+            ];
+        })
+        .await;
+    hotel.reserve("ida", "double").await;
+    hotel.settled("ida", Reason::Confirmed).await;
+    hotel.cancel("ida").await;
+    let ida = hotel.settled("ida", Reason::Cancelled).await;
+    let money = ida.status.as_ref().unwrap().payment.clone().unwrap();
+    assert_eq!((money.captured, money.refunded, money.kept), (6_666, 3_333, 3_333));
+    assert_eq!(hotel.money_kept().await, 3_333);
+    assert_eq!(hotel.holders().await, []);
+    operator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cancelled_before_it_was_seen_is_never_charged() {
+    let hotel = Hotel::open("unseen").await;
+    hotel.room("double", 1).await;
+    hotel.reserve_with("jo", "double", |s| s.state = Some(WantedState::Cancelled)).await;
+    let operator = hotel.operator();
+    let jo = hotel.settled("jo", Reason::Cancelled).await;
+    assert!(is(&jo, &C::Accepted, ConditionStatus::Unknown, &Reason::NotDecided));
+    assert!(is(&jo, &C::Ready, True, &Reason::Cancelled));
+    assert!(hotel.accounts().await.is_empty());
+    operator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stay_waits_for_its_room_and_is_booked_once_the_room_is_there() {
+    let hotel = Hotel::open("waits").await;
+    let operator = hotel.operator();
+    hotel.reserve("kim", "double").await;
+    let waits = |r: Option<&Reservation>| {
+        r.is_some_and(|r| is(r, &C::Accepted, ConditionStatus::Unknown, &Reason::RoomNotFound))
+    };
+    hotel.until("kim", waits).await;
+    hotel.room("double", 1).await;
+    hotel.settled("kim", Reason::Confirmed).await;
+    operator.stop().await;
 }

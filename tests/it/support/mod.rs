@@ -92,7 +92,7 @@ pub fn stderr(output: &Output) -> String {
 
 /// Asks again until it is so, or patience ends.
 pub async fn eventually(mut is: impl FnMut() -> bool) -> bool {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         if is() {
             return true;
