@@ -1,4 +1,10 @@
 //! Integration tests against a real kube-apiserver and etcd, with real operators and the embedded payment provider.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what is not as expected here is a failed test"
+)]
 
 mod cost;
 mod drift;

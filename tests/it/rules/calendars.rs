@@ -150,12 +150,12 @@ async fn holders_left_out_are_no_holders() {
     write(&api, How::Patch, &calendar("01 2@1 a b")).await.unwrap();
 }
 
-fn nights(nights: Vec<Value>) -> Value {
+fn nights(nights: &[Value]) -> Value {
     json!({ "nights": nights })
 }
 
 fn one(change: &Value) -> Value {
-    nights(vec![changed(&night("01 2@1"), change)])
+    nights(&[changed(&night("01 2@1"), change)])
 }
 
 fn held_by(count: usize) -> Value {
@@ -164,8 +164,8 @@ fn held_by(count: usize) -> Value {
 }
 
 #[rstest]
-#[case::born_oversold(nights(vec![night("01 1@1 a b")]), OVERSOLD, nights(vec![night("01 2@1 a b")]))]
-#[case::born_in_disorder(nights(vec![night("01 2@1 b a")]), ORDER, nights(vec![night("01 2@1 a b")]))]
+#[case::born_oversold(nights(&[night("01 1@1 a b")]), OVERSOLD, nights(&[night("01 2@1 a b")]))]
+#[case::born_in_disorder(nights(&[night("01 2@1 b a")]), ORDER, nights(&[night("01 2@1 a b")]))]
 #[case::by_another_name(json!({"roomName": "single"}), "a calendar is named <room>-<month>",
     json!({"roomName": "single", "metadata": {"name": "single-2026-11"}}))]
 #[case::by_another_month(json!({"month": "2026-12"}), "a calendar is named <room>-<month>",
@@ -195,7 +195,7 @@ async fn a_month_has_at_most_31_nights() {
         let night = |date| json!({ "date": date, "capacity": 1, "roomGeneration": 1 });
         innkeeper_api::nights(first, first + jiff::Span::new().days(count)).map(night).collect()
     };
-    check(&calendar("01 2@1"), &nights(days(32)), "must have at most 31 items", &nights(days(31))).await;
+    check(&calendar("01 2@1"), &nights(&days(32)), "must have at most 31 items", &nights(&days(31))).await;
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn the_largest_calendar_there_can_be_is_stored() {
         .map(|day| changed(&night(&format!("{day:02} 200@1")), &json!({ "holders": holders })))
         .collect();
     let api = with_history(&["01 200@1"]).await;
-    let full = changed(&calendar("01 200@1"), &nights(month));
+    let full = changed(&calendar("01 200@1"), &nights(&month));
     write(&api, How::Replace, &full).await.unwrap();
     write(&api, How::Patch, &full).await.unwrap();
     write(&api, How::Apply, &full).await.unwrap();

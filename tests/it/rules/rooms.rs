@@ -42,7 +42,7 @@ fn languages(count: usize) -> Value {
     json!({ "spec": { "display": texts } })
 }
 
-fn restricted(restrictions: Value) -> Value {
+fn restricted(restrictions: &Value) -> Value {
     json!({ "spec": { "restrictions": restrictions } })
 }
 
@@ -79,14 +79,14 @@ fn restricted(restrictions: Value) -> Value {
 #[case::no_such_sale(json!({"spec": {"sale": "Closed"}}), "supported values: \"Open\", \"Stopped\"", json!({"spec": {"sale": "Stopped"}}))]
 #[case::hold_first(json!({"spec": {"flow": "HoldFirst"}}), "use PayFirst, or leave flow out", json!({"spec": {"flow": "PayFirst"}}))]
 #[case::no_such_flow(json!({"spec": {"flow": "PayNever"}}), "Unsupported value", json!({"spec": {"flow": "PayFirst"}}))]
-#[case::min_nights_above_max(restricted(json!({"minNights": 3, "maxNights": 2})), "minNights is at most maxNights",
-    restricted(json!({"minNights": 3, "maxNights": 3})))]
-#[case::min_nights_below(restricted(json!({"minNights": 0})), "greater than or equal to 1", restricted(json!({"minNights": 1})))]
-#[case::max_nights_above(restricted(json!({"maxNights": 63})), "less than or equal to 62", restricted(json!({"maxNights": 62})))]
-#[case::days_ahead_above_max(restricted(json!({"minDaysAhead": 3, "maxDaysAhead": 2})), "minDaysAhead is at most maxDaysAhead",
-    restricted(json!({"minDaysAhead": 3, "maxDaysAhead": 3})))]
-#[case::days_ahead_below(restricted(json!({"minDaysAhead": -1})), "greater than or equal to 0", restricted(json!({"minDaysAhead": 0})))]
-#[case::days_ahead_above(restricted(json!({"maxDaysAhead": 1001})), "less than or equal to 1000", restricted(json!({"maxDaysAhead": 1000})))]
+#[case::min_nights_above_max(restricted(&json!({"minNights": 3, "maxNights": 2})), "minNights is at most maxNights",
+    restricted(&json!({"minNights": 3, "maxNights": 3})))]
+#[case::min_nights_below(restricted(&json!({"minNights": 0})), "greater than or equal to 1", restricted(&json!({"minNights": 1})))]
+#[case::max_nights_above(restricted(&json!({"maxNights": 63})), "less than or equal to 62", restricted(&json!({"maxNights": 62})))]
+#[case::days_ahead_above_max(restricted(&json!({"minDaysAhead": 3, "maxDaysAhead": 2})), "minDaysAhead is at most maxDaysAhead",
+    restricted(&json!({"minDaysAhead": 3, "maxDaysAhead": 3})))]
+#[case::days_ahead_below(restricted(&json!({"minDaysAhead": -1})), "greater than or equal to 0", restricted(&json!({"minDaysAhead": 0})))]
+#[case::days_ahead_above(restricted(&json!({"maxDaysAhead": 1001})), "less than or equal to 1000", restricted(&json!({"maxDaysAhead": 1000})))]
 #[case::a_tier_further_ahead_gives_less(tiers(&[(168, 50), (24, 100)]), "must not give back less than one nearer to it",
     tiers(&[(24, 100), (168, 100)]))]
 #[case::too_many_tiers(tiers(&[(0, 0); 9]), "must have at most 8 items", tiers(&[(0, 0); 8]))]
