@@ -107,6 +107,13 @@ impl Cashier {
         answer
     }
 
+    /// How long calls are still held back; `None` where they are not.
+    #[must_use]
+    pub fn held_back_for(&self) -> Option<Duration> {
+        let open_until = *lock(&self.inner.open_until);
+        open_until.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
     /// Whether calls are held back. The first caller after the time is up goes through, the others wait for it.
     fn is_open(&self, now: Instant) -> bool {
         let mut open_until = lock(&self.inner.open_until);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt::Debug;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub struct Waits {
 }
 
 impl Patience {
-    /// The next wait of an object, spread by a quarter so that those who failed together do not return together.
+    /// The next wait of an object, spread by a quarter.
     pub fn next(&self, uid: &str, waits: Waits) -> Duration {
         let tries = {
             let mut all = lock(&self.tries);
@@ -66,9 +66,13 @@ impl Patience {
             *tries
         };
         let doubled = waits.initial.saturating_mul(1 << (tries - 1).min(20)).min(waits.max);
-        let spread = self.salt.hash_one((uid, tries)) % 1000;
-        let spread = u32::try_from(spread).unwrap_or(0);
-        doubled.mul_f64(0.75) + doubled.mul_f64(0.5 * f64::from(spread) / 1000.0)
+        doubled.mul_f64(0.75) + self.spread((uid, tries), doubled.mul_f64(0.5))
+    }
+
+    /// A part of `most` that differs from object to object, so that those who failed together do not return together.
+    pub fn spread(&self, what: impl Hash, most: Duration) -> Duration {
+        let part = u32::try_from(self.salt.hash_one(what) % 1000).unwrap_or(0);
+        most.mul_f64(f64::from(part) / 1000.0)
     }
 
     /// The object moved on.

@@ -68,8 +68,12 @@ impl Scope {
         }
     }
 
-    /// How long to wait before this object is tried again after a failure.
+    /// How long to wait before this object is tried again after a failure. While the provider is down for all, nobody
+    /// gets impatient by himself: everybody comes back when it is tried again, so that recovery is noticed soon.
     pub fn next_try(&self, uid: &str) -> Duration {
+        if let Some(left) = self.cashier.held_back_for() {
+            return left + self.patience.spread(uid, Duration::from_secs(1));
+        }
         let backoff = &self.config.current().payments.backoff;
         self.patience.next(uid, Waits { initial: backoff.initial, max: backoff.max })
     }
