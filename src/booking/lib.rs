@@ -4,6 +4,7 @@
 //! provider's answer, the time) to the next status or one effect, or says when to look again. Nothing here has a
 //! client, a clock, randomness or I/O: `now` is a parameter, and effects are values that somebody else performs.
 
+pub mod allotment;
 pub mod currency;
 #[cfg(test)]
 mod fixtures;

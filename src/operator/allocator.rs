@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use innkeeper_booking::inventory::Stay;
+use innkeeper_booking::allotment::Ask;
 use innkeeper_booking::knowledge::NightsKnown;
 use innkeeper_ops::config::ConfigWatch;
 use innkeeper_ops::metrics::Metrics;
@@ -20,17 +20,6 @@ use crate::cache::{Cache, Key, lock};
 
 /// Most asks in one batch: their stays fit into one write with room to spare.
 const BATCH_MAX: usize = 500;
-
-/// What is asked of an allocator.
-#[derive(Debug, Clone)]
-pub enum Ask {
-    /// Take the nights.
-    Take(Stay),
-    /// Release the nights.
-    Release(Stay),
-    /// Bring capacities up to date.
-    Sync,
-}
 
 /// An ask and where its answer goes.
 pub struct Waiting {

@@ -11,13 +11,13 @@ use innkeeper_api::{
     ConditionStatus, ConditionType, Month, OPERATOR_MANAGER, Reservation, Room, RoomCalendar,
     RoomCalendarFields, UID_LABEL,
 };
-use innkeeper_booking::inventory::{self, Standing, Stay};
+use innkeeper_booking::allotment::{self, Ask, RoomSeen};
+use innkeeper_booking::inventory::{self, Stay};
 use innkeeper_booking::knowledge::NightsKnown;
 use innkeeper_ops::metrics::{CalendarWrite, Metrics};
 use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
 
-use crate::allocator::Ask;
 use crate::cache::{Cache, Key};
 use crate::error::WriteError;
 
@@ -115,10 +115,17 @@ impl Book {
             }
         }
         if let Some(room) = &room {
-            let wanted: BTreeSet<Month> = asks.iter().filter_map(taken).flat_map(Stay::months).collect();
+            let wanted: BTreeSet<Month> = asks.iter().filter_map(Ask::taken).flat_map(Stay::months).collect();
             self.make_missing(room, &wanted).await?;
         }
-        let Some(decided) = decide(asks, &self.view, room.as_ref(), fresh) else { return Ok(None) };
+        let calendars = self.view.iter().filter_map(|(m, c)| Some((*m, c.as_ref()?.spec.clone()))).collect();
+        let uid = room.as_ref().and_then(ResourceExt::uid).unwrap_or_default();
+        let seen = room.as_ref().map(|room| RoomSeen {
+            uid: &uid,
+            generation: room.metadata.generation.unwrap_or(0),
+            spec: &room.spec,
+        });
+        let Some(decided) = allotment::decide(asks, &calendars, seen, fresh) else { return Ok(None) };
         for (month, fields) in decided.changed {
             self.write(month, fields).await?;
         }
@@ -251,13 +258,6 @@ fn size(calendar: &RoomCalendar) -> u64 {
     serde_json::to_vec(calendar).map_or(0, |bytes| bytes.len() as u64)
 }
 
-const fn taken(ask: &Ask) -> Option<&Stay> {
-    match ask {
-        Ask::Take(stay) => Some(stay),
-        Ask::Release(_) | Ask::Sync => None,
-    }
-}
-
 /// The stay of a Reservation that holds nights of a month.
 fn held(reservation: &Reservation, month: Month) -> Option<Stay> {
     let status = reservation.status.as_ref()?;
@@ -265,81 +265,4 @@ fn held(reservation: &Reservation, month: Month) -> Option<Stay> {
     let spec = &reservation.spec;
     let stay = Stay { uid: reservation.uid()?, from: spec.check_in, to: spec.check_out, units: spec.units };
     stay.months().contains(&month).then_some(stay)
-}
-
-/// What a round comes to.
-struct Decided {
-    answers: Vec<NightsKnown>,
-    /// Months to be written, ascending.
-    changed: BTreeMap<Month, RoomCalendarFields>,
-}
-
-/// Decides a batch on the calendars in hand. `None` where an answer needs a fresh view.
-fn decide(
-    asks: &[Ask],
-    view: &BTreeMap<Month, Option<RoomCalendar>>,
-    room: Option<&Room>,
-    fresh: bool,
-) -> Option<Decided> {
-    let before: BTreeMap<Month, &RoomCalendarFields> =
-        view.iter().filter_map(|(m, c)| Some((*m, &c.as_ref()?.spec))).collect();
-    let mut work: BTreeMap<Month, RoomCalendarFields> =
-        before.iter().map(|(m, f)| (*m, (*f).clone())).collect();
-    let uid = room.and_then(ResourceExt::uid);
-    if let (Some(room), Some(uid)) = (room, &uid) {
-        for calendar in work.values_mut().filter(|c| c.room_uid == *uid) {
-            inventory::sync(calendar, &room.spec, room.metadata.generation.unwrap_or(0));
-        }
-    }
-    let mut answers = Vec::with_capacity(asks.len());
-    for ask in asks {
-        answers.push(match ask {
-            Ask::Sync => NightsKnown::NotAsked,
-            Ask::Release(stay) => {
-                for month in stay.months() {
-                    if let Some(calendar) = work.get_mut(&month) {
-                        inventory::release(calendar, &stay.uid);
-                    }
-                }
-                NightsKnown::Released
-            }
-            Ask::Take(stay) => take(stay, &mut work, uid.as_deref(), fresh)?,
-        });
-    }
-    let changed = work.into_iter().filter(|(month, fields)| before.get(month) != Some(&fields)).collect();
-    Some(Decided { answers, changed })
-}
-
-fn take(
-    stay: &Stay,
-    work: &mut BTreeMap<Month, RoomCalendarFields>,
-    room_uid: Option<&str>,
-    fresh: bool,
-) -> Option<NightsKnown> {
-    let Some(uid) = room_uid else {
-        let why = "The Room is gone; nothing can be taken in it.".to_owned();
-        return fresh.then_some(NightsKnown::Full { why });
-    };
-    if stay.months().iter().any(|m| work.get(m).is_none_or(|c| c.room_uid != uid)) {
-        // A calendar of another UID of its Room takes no nights; it goes once the last guest of that Room has gone.
-        return fresh.then_some(NightsKnown::Busy);
-    }
-    let held = || Some(NightsKnown::Held { room_uid: uid.to_owned() });
-    match inventory::standing(stay, work) {
-        // Held without a write of ours in this round: only what the API server has just said is believed.
-        Standing::Held if fresh => held(),
-        Standing::Full(night) if fresh => {
-            let why = format!("Not enough units are left for the night of {night}.");
-            Some(NightsKnown::Full { why })
-        }
-        Standing::Held | Standing::Full(_) => None,
-        Standing::Fits => {
-            for month in stay.months() {
-                if let Some(calendar) = work.get_mut(&month) {
-                    inventory::take(calendar, stay);
-                }
-            }
-            held()
-        }
-    }
 }

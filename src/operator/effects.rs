@@ -1,13 +1,13 @@
 //! Performs effects, and says what came of them in the planner's words.
 
 use innkeeper_api::{OPERATOR_MANAGER, Reservation, Room};
+use innkeeper_booking::allotment::Ask;
 use innkeeper_booking::knowledge::Answer;
 use innkeeper_booking::observed::Effect;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::ResourceExt;
 
-use crate::allocator::Ask;
 use crate::error::{ReconcileError, WriteError};
 use crate::scope::Scope;
 use crate::writes;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use innkeeper_api::{Night, Room, RoomCalendar, RoomStatus, uid_of_holder};
+use innkeeper_booking::allotment::Ask;
 use innkeeper_booking::room::{SellableRoom, room_status};
 use innkeeper_booking::status::{Stage, stage};
 use innkeeper_ops::metrics::{StatusKind, StatusWrite};
@@ -13,7 +14,6 @@ use jiff::civil::{Date, Time};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
-use crate::allocator::Ask;
 use crate::cache::{Guarded, Key, key_of, lock};
 use crate::error::{ReconcileError, WriteError};
 use crate::scope::Scope;
