@@ -372,7 +372,7 @@ impl Operator {
                 if matches!(answer, Answer::Fence(Ok(innkeeper_booking::provider::Fenced::ChargeCameFirst))) {
                     out.saw("money: a fence finds that the charge came first");
                 }
-                pass.known.learn(answer);
+                pass.known.learn(self.sabotage.mishear(answer));
                 pass.state = State::Plan;
                 true
             }

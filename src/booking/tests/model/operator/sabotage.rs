@@ -37,6 +37,8 @@ pub enum Sabotage {
     ReleaseSkipped,
     /// Makes a missing calendar anew without those who are there.
     CalendarMadeEmpty,
+    /// Takes it for a decline when the provider refuses to look something up.
+    RefusedLookIsDecline,
     /// Goes on after any pause as if no time had passed.
     PausedForADay,
     /// Lets the object go before its nights are free and its money is marked.
@@ -44,6 +46,14 @@ pub enum Sabotage {
 }
 
 impl Sabotage {
+    /// What a broken operator understands.
+    pub(super) fn mishear(self, answer: Answer) -> Answer {
+        match answer {
+            Answer::Look(Err(error)) if self == Self::RefusedLookIsDecline => Answer::Charge(Err(error)),
+            answer => answer,
+        }
+    }
+
     /// What a broken operator does instead of what was planned.
     pub(super) fn spoil(self, decided: Plan, pass: &mut Pass, out: &mut Outside) -> Plan {
         let status = pass.object.value.status.clone().unwrap_or_default();
