@@ -32,11 +32,13 @@ it: ## tests against a real kube-apiserver and etcd
 control-plane: ## finds or builds etcd, kube-apiserver and kubectl; prints their folder
 	@hack/control-plane/get --controller-manager
 
-generate: ## writes the generated files again (crds/)
+generate: ## writes the generated files again (crds/, docs/api.md, docs/configuration.md)
 	cargo run --quiet -- crd --output crds
+	cargo run --quiet -- crd --reference >docs/api.md
+	cargo run --quiet -- config reference >docs/configuration.md
 
 drift: ## fails if a generated file is not what the code says
-	cargo test --workspace --test it -- drift
+	cargo test --workspace --lib --test it -- drift:: the_reference_in_docs
 
 clean-cache: ## removes the control plane's binaries from the cache
 	rm -rf "$${CLUSTER_CACHE:-$$HOME/.cache/innkeeper-cluster}/bin"

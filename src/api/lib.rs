@@ -8,6 +8,7 @@ mod conditions;
 mod crds;
 mod facts;
 mod month;
+mod reference;
 mod reservation;
 mod room;
 
@@ -16,6 +17,7 @@ pub use conditions::{Condition, ConditionStatus, ConditionType, Conditions, Reas
 pub use crds::{crds, crds_yaml};
 pub use facts::{Fact, FactKind};
 pub use month::{Month, nights};
+pub use reference::reference;
 pub use reservation::{
     Allocation, Collect, Decision, Guests, LineKind, Money, Payment, PaymentStatus, Phase, Quote, QuoteLine,
     RefundDeadline, Reservation, ReservationSpec, ReservationStatus, WantedState,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use innkeeper_api::crds_yaml;
+use innkeeper_api::{crds_yaml, reference};
 
 use super::Outcome;
 
@@ -13,10 +13,17 @@ pub struct CrdArgs {
     /// Write one file per definition into this folder instead of printing them
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
+    /// Print every field, its bounds and its meaning, as Markdown
+    #[arg(long, conflicts_with = "output")]
+    reference: bool,
 }
 
-/// Prints or writes the definitions.
+/// Prints or writes the definitions, or prints what their fields mean.
 pub fn run(args: &CrdArgs) -> Outcome {
+    if args.reference {
+        print!("{}", reference());
+        return Ok(());
+    }
     for (file, yaml) in crds_yaml()? {
         match &args.output {
             Some(folder) => std::fs::write(folder.join(file), yaml)?,
