@@ -8,6 +8,7 @@
 
 mod cost;
 mod drift;
+mod readme;
 mod rules;
 mod stories;
 mod support;
