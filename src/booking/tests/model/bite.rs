@@ -6,7 +6,7 @@ use crate::operator::Sabotage;
 use crate::runner::search;
 
 /// Schedules within which a broken operator is found out.
-const WITHIN: u64 = 3_000;
+const WITHIN: u64 = 10_000;
 
 #[rstest]
 #[case::gives_back_before_the_decision_is_stored(Sabotage::DecisionNotStored, &["I5", "I6", "I11"])]

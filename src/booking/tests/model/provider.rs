@@ -3,56 +3,19 @@
 //! It keeps keys as Stripe does: an answer is repeated for 24 hours, other parameters are refused, a key whose request
 //! is still running is refused for now, and a stored 500 is repeated like any other answer.
 
+mod ledger;
+mod wire;
+
 use std::collections::BTreeMap;
 
-use innkeeper_booking::provider::{
-    Charge, Intent, IntentState, ProviderError, Refund, RefundState, RefundView, Step, Tags, key,
-};
+use innkeeper_booking::provider::{Charge, IntentState, ProviderError, RefundState, RefundView};
 use jiff::{SignedDuration, Timestamp};
+
+pub use ledger::{Ledger, Returned};
+pub use wire::{Request, Response};
 
 /// How long the provider knows a key.
 pub const KEY_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
-
-/// A request as it goes over the wire.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
-    /// Create an intent; `confirm` charges it at once, without it it is a fence.
-    Create { charge: Charge, confirm: bool },
-    /// Cancel an intent.
-    Cancel(String),
-    /// Create a refund.
-    Refund(Refund),
-    /// Read an intent with its refunds.
-    ReadIntent(String),
-    /// Read a refund.
-    ReadRefund(String),
-    /// Find the intents of a UID and attempt through the list.
-    List { uid: String, attempt: u32, since: Timestamp },
-    /// Mark an intent as settled.
-    Mark(String, i64),
-}
-
-impl Request {
-    /// Its idempotency key.
-    pub fn key(&self) -> Option<String> {
-        match self {
-            Self::Create { charge, .. } => Some(key(&charge.tags.uid, Step::Charge, charge.attempt)),
-            Self::Refund(refund) => Some(key(&refund.uid, Step::Refund, refund.attempt)),
-            _ => None,
-        }
-    }
-}
-
-/// An answer as it goes over the wire.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Response {
-    Intent { intent: Box<Intent>, replayed: bool },
-    Declined { intent: Box<Intent>, replayed: bool },
-    Refund { refund: RefundView, replayed: bool },
-    Found(Option<String>),
-    Marked,
-    Error(ProviderError),
-}
 
 /// What goes wrong on the provider's side with one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,67 +31,6 @@ pub enum Fault {
     Limited,
     /// 400 to a read: a proxy, a wrong address, a version that is no longer spoken.
     Nonsense,
-}
-
-/// An intent, as the provider keeps it.
-#[derive(Debug, Clone)]
-pub struct Ledger {
-    pub id: String,
-    pub tags: Tags,
-    pub attempt: u32,
-    pub fence: bool,
-    pub amount: i64,
-    pub currency: String,
-    pub state: IntentState,
-    pub captured: i64,
-    pub refunds: Vec<Returned>,
-    pub created: Timestamp,
-    pub settled: Option<i64>,
-}
-
-/// A refund, as the provider keeps it.
-#[derive(Debug, Clone)]
-pub struct Returned {
-    pub view: RefundView,
-    /// Made by a person in the dashboard, in this step.
-    pub by_hand: Option<usize>,
-}
-
-impl Ledger {
-    /// As a fresh read shows it.
-    pub fn view(&self) -> Intent {
-        Intent {
-            id: self.id.clone(),
-            state: self.state.clone(),
-            amount: self.amount,
-            currency: self.currency.clone(),
-            captured: self.captured,
-            refunds: if self.captured > 0 {
-                self.refunds.iter().map(|r| r.view.clone()).collect()
-            } else {
-                vec![]
-            },
-            attempt: Some(self.attempt),
-            fence: self.fence,
-            created: self.created,
-            settled: self.settled.is_some(),
-        }
-    }
-
-    /// Refunds that have not failed.
-    pub fn returning(&self) -> i64 {
-        self.refunds.iter().filter(|r| r.view.counts()).map(|r| r.view.amount).sum()
-    }
-
-    /// Refunds that have arrived.
-    pub fn returned(&self) -> i64 {
-        self.refunds.iter().filter(|r| r.view.state == RefundState::Succeeded).map(|r| r.view.amount).sum()
-    }
-
-    /// What people gave back in the dashboard.
-    pub fn by_hand(&self) -> i64 {
-        self.refunds.iter().filter(|r| r.by_hand.is_some() && r.view.counts()).map(|r| r.view.amount).sum()
-    }
 }
 
 #[derive(Debug, Clone)]

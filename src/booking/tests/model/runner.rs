@@ -1,6 +1,7 @@
 //! Runs schedules, many at a time, and tells of the first that fails.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::operator::Sabotage;
@@ -78,6 +79,8 @@ pub fn search(seeds: std::ops::Range<u64>, sabotage: Sabotage) -> (Option<(u64, 
     let count = threads as u64;
     let mut found: Option<(u64, Broken)> = None;
     let mut seen = Coverage::new();
+    let first_broken = AtomicU64::new(u64::MAX);
+    let first_broken = &first_broken;
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..count)
             .map(|worker| {
@@ -85,11 +88,15 @@ pub fn search(seeds: std::ops::Range<u64>, sabotage: Sabotage) -> (Option<(u64, 
                 scope.spawn(move || {
                     let mut seen = Coverage::new();
                     for seed in seeds.filter(|seed| seed % count == worker) {
+                        if seed > first_broken.load(Ordering::Relaxed) {
+                            break;
+                        }
                         let world = run(seed, None, sabotage, false);
                         for (what, times) in world.out.seen {
                             *seen.entry(what).or_default() += times;
                         }
                         if let Some(broken) = world.out.broken {
+                            first_broken.fetch_min(seed, Ordering::Relaxed);
                             return (Some((seed, broken)), seen);
                         }
                     }
