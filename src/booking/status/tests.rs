@@ -1,9 +1,12 @@
-use innkeeper_api::RefundDeadline;
+use innkeeper_api::{Allocation, ConditionStatus, Decision, RefundDeadline};
 use rstest::rstest;
 
 use super::*;
 use crate::fixtures::{ROOM_UID, assert_follows, assert_well_formed, at, now, quote, room, stay};
-use crate::provider::{IntentState, RefundState, RefundView};
+use crate::provider::{Intent, IntentState, ProviderError, RefundState, RefundView};
+use crate::terms::Refusal;
+
+use ConditionStatus::False;
 
 const LATER: &str = "2026-11-22T12:30:00Z";
 const DEADLINE: &str = "2026-11-22T13:00:00Z";
