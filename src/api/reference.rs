@@ -158,8 +158,7 @@ fn rules(page: &mut String, root: &JSONSchemaProps) {
     line(page, "| the API server says | about |");
     line(page, "| --- | --- |");
     for (message, paths) in found {
-        let paths = paths.iter().map(|p| format!("`{p}`")).collect::<Vec<_>>().join(", ");
-        line(page, &format!("| {} | {paths} |", text(Some(&message))));
+        line(page, &format!("| {} | {} |", text(Some(&message)), paths.join(", ")));
     }
 }
 
@@ -167,7 +166,8 @@ fn collect_rules(schema: &JSONSchemaProps, path: &str, found: &mut Vec<(String, 
     for rule in schema.x_kubernetes_validations.iter().flatten() {
         let message = rule.message.clone().unwrap_or_default();
         let at = format!("{path}{}", rule.field_path.as_deref().unwrap_or_default());
-        let at = if at.is_empty() { "the object".to_owned() } else { at.trim_start_matches('.').to_owned() };
+        let at =
+            if at.is_empty() { "the object".to_owned() } else { format!("`{}`", at.trim_start_matches('.')) };
         match found.iter_mut().find(|(known, _)| *known == message) {
             Some((_, paths)) if paths.contains(&at) => {}
             Some((_, paths)) => paths.push(at),
@@ -187,7 +187,10 @@ fn collect_rules(schema: &JSONSchemaProps, path: &str, found: &mut Vec<(String, 
 fn text(text: Option<&str>) -> String {
     let text = text.unwrap_or_default().replace('\n', " ").replace('|', "\\|");
     // Outside of code, an angle bracket would begin a tag.
-    text.replace('<', "&lt;").replace('>', "&gt;")
+    let plain = |part: &str| part.replace('<', "&lt;").replace('>', "&gt;");
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(i, part)| if i % 2 == 0 { plain(part) } else { part.to_owned() });
+    parts.collect::<Vec<_>>().join("`")
 }
 
 fn line(page: &mut String, text: &str) {
