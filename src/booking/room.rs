@@ -129,8 +129,11 @@ fn fill(status: &mut RoomStatus, room: &SellableRoom<'_>, nights: &BTreeMap<Date
         Tonight { date: today, sold: n.sold(), free: n.free() }
     }));
     let ahead = || nights.range(today..).map(|(_, n)| n);
-    // A night without a calendar has nothing sold: the Room's own units are what is free there.
-    let fewest = ahead().map(Night::free).chain([room.spec.units + room.spec.overbooking]).min();
+    // A night without a calendar has nothing sold: what the Room itself says is free there, less what is out of order.
+    let usual = room.spec.units + room.spec.overbooking;
+    let out_of_order = room.spec.out_of_order.iter().filter(|o| o.to > today);
+    let declared = out_of_order.map(|o| capacity(room.spec, o.from.max(today))).chain([usual]);
+    let fewest = ahead().map(Night::free).chain(declared).min();
     status.fewest_free = fewest;
     status.sold_out_nights = count(ahead().filter(|n| n.free() == 0).count());
     let stays: BTreeSet<&str> = ahead().flat_map(|n| n.holders.iter().map(|h| uid_of_holder(h))).collect();

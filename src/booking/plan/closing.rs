@@ -61,6 +61,11 @@ fn money<'a>(context: &Context<'a>) -> Money<'a> {
         ChargeKnown::NotAsked => return Money::Next(Plan::Do(Effect::Look(context.look_for(attempt)))),
         ChargeKnown::Nothing => return Money::Next(Plan::Do(Effect::Fence(context.charge(attempt)))),
         ChargeKnown::Refused { .. } => return Money::Settled(None),
+        // It had given us the id itself: only a person can find out what became of the money.
+        ChargeKnown::Failed(ProviderError::NotFound(_)) => {
+            let unknown = status::payment_unknown(&context.status, context.now);
+            return Money::Next(context.write_or(unknown, Plan::Wait(Wake::Poll)));
+        }
         ChargeKnown::Failed(error) => return Money::Next(unanswered(context, error)),
         ChargeKnown::Intent(intent) => intent,
     };

@@ -101,6 +101,20 @@ fn a_room_without_calendars_shows_all_its_units() {
     assert!(status.nights.is_empty());
 }
 
+#[rstest]
+#[case::ahead(&[("2027-01-01", "2027-01-05", 1)], 1)]
+#[case::past(&[("2026-01-01", "2026-11-22", 1)], 2)]
+#[case::begun(&[("2026-11-01", "2026-11-23", 1)], 1)]
+#[case::overlapping(&[("2027-01-01", "2027-01-05", 1), ("2027-01-04", "2027-01-09", 1)], 0)]
+#[case::apart(&[("2027-01-01", "2027-01-05", 1), ("2027-01-05", "2027-01-09", 1)], 1)]
+fn out_of_order_nights_without_a_calendar_count_too(
+    #[case] spans: &[(&str, &str, u32)],
+    #[case] fewest: u32,
+) {
+    let out_of_order = spans.iter().map(|(from, to, units)| out(from, to, *units)).collect();
+    assert_eq!(shown(&RoomSpec { out_of_order, ..room() }, &[]).fewest_free, Some(fewest));
+}
+
 #[test]
 fn a_rooms_numbers_are_of_tonight_and_the_nights_ahead() {
     let status = shown(

@@ -131,6 +131,20 @@ pub fn refund_failed(
     draft.fact(FactKind::RefundFailed, Some(why), Some(due)).done()
 }
 
+/// The provider does not know the payment that it gave us the id of: a person must look.
+#[must_use]
+pub fn payment_unknown(before: &ReservationStatus, now: Timestamp) -> ReservationStatus {
+    let mut draft = Draft::of(before, now);
+    let id = draft.money().id.clone().unwrap_or_default();
+    let message = format!(
+        "The payment provider does not know payment {id}. Was its key or its account changed, or its data lost? Nothing more is done with the money until it does."
+    );
+    draft.set(C::Refunded, False, Reason::RefundFailed, &message);
+    draft.status.conditions.remove(&C::Reconciling);
+    draft.set(C::Stalled, True, Reason::RefundFailed, &message);
+    draft.done()
+}
+
 /// Money and nights are where they belong: ended.
 #[must_use]
 pub fn closed(

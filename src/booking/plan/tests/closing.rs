@@ -35,6 +35,11 @@ fn stands() -> Fenced {
     Fenced::Standing(Intent { fence: true, ..intent(IntentState::Cancelled) })
 }
 
+/// The provider does not know the payment it gave us the id of.
+fn forgotten() -> Known {
+    new().rejecting().learn(Answer::Look(Err(ProviderError::NotFound("pi_1".to_owned()))))
+}
+
 const RELEASE: &str = "release 2026-12-01..2026-12-03 x1";
 
 #[rstest]
@@ -54,6 +59,8 @@ const RELEASE: &str = "release 2026-12-01..2026-12-03 x1";
     found(refunds(&[(10_000, RefundState::Pending, None)])), "refund #1 14000 of pi_1")]
 #[case::a_refund_that_failed_stalls(refund(Ok(view(failed("closed")))), "write Rejecting OutOfStock")]
 #[case::and_is_said_once(refund(Ok(view(failed("closed")))).written(), "poll")]
+#[case::a_payment_that_the_provider_does_not_know_stalls(forgotten(), "write Rejecting OutOfStock")]
+#[case::which_is_said_once(forgotten().written(), "poll")]
 #[case::one_cancelled_in_the_dashboard_stalls_too(
     found(refunds(&[(24_000, RefundState::Cancelled, Some(1))])), "write Rejecting OutOfStock")]
 #[case::somebody_elses_failed_refund_does_not_stop_ours(
