@@ -272,7 +272,9 @@ impl Conditions {
         self.get(type_).map(|c| &c.reason)
     }
 
-    /// Sets one; `lastTransitionTime` moves only when the status does. Says whether anything changed.
+    /// Sets one; `lastTransitionTime` moves only when the status does. Says whether anything changed. Whatever order
+    /// they are set in, they are listed in that of [`ConditionType::ALL`], those of another version last: a reader finds
+    /// them where they always are.
     pub fn set(
         &mut self,
         type_: ConditionType,
@@ -291,6 +293,7 @@ impl Conditions {
                 last_transition_time: now,
                 observed_generation: 0,
             });
+            self.0.sort_by_key(|c| rank(&c.type_));
             return true;
         };
         if existing.status == status && existing.reason == reason && existing.message == message {
@@ -320,6 +323,11 @@ impl Conditions {
     }
 }
 
+/// Where a type stands in the list.
+fn rank(type_: &ConditionType) -> usize {
+    ConditionType::ALL.iter().position(|known| known == type_).unwrap_or(usize::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -338,6 +346,20 @@ mod tests {
         assert_eq!(list.get(&paid).unwrap().last_transition_time, at(1));
         assert!(list.set(paid.clone(), ConditionStatus::True, Reason::Captured, "yes", at(4)));
         assert_eq!(list.get(&paid).unwrap().last_transition_time, at(4));
+    }
+
+    #[test]
+    fn conditions_are_listed_in_one_order_whatever_order_they_are_set_in() {
+        let mut list = Conditions::default();
+        let foreign = ConditionType::Unknown("FromTheFuture".into());
+        for type_ in [foreign.clone()].iter().chain(ConditionType::ALL.iter().rev()) {
+            list.set(type_.clone(), ConditionStatus::True, Reason::Pending, "so", at(1));
+        }
+        let listed: Vec<_> = list.0.iter().map(|c| c.type_.clone()).collect();
+        assert_eq!(listed, [ConditionType::ALL, &[foreign]].concat());
+        list.remove(&ConditionType::Paid);
+        list.set(ConditionType::Paid, ConditionStatus::True, Reason::Captured, "yes", at(2));
+        assert_eq!(list.0[1].type_, ConditionType::Paid, "put back where it was");
     }
 
     #[test]
