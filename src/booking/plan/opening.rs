@@ -67,6 +67,10 @@ fn wait(context: &Context<'_>, reason: Reason, message: &str) -> Plan {
         return Plan::Write(Box::new(status::refused(&context.status, &refusal, context.now)));
     }
     let waiting = status::waiting(&context.status, reason, message, deadline, context.now);
+    // A Room applied together with the Reservation may not have been seen yet: nothing is said of it on an old view.
+    if waiting != context.status && !context.observed.known.room_is_fresh {
+        return Plan::Do(Effect::ReadRoom);
+    }
     context.write_or(waiting, Plan::Wait(Wake::At(deadline)))
 }
 

@@ -60,6 +60,12 @@ impl Known {
         self
     }
 
+    /// Another pass, which has read nothing yet.
+    pub(super) fn again(mut self) -> Self {
+        self.knowledge = Knowledge::default();
+        self
+    }
+
     pub(super) fn at(mut self, time: &str) -> Self {
         self.now = at(time);
         self

@@ -14,7 +14,11 @@ fn too_dear() -> Known {
 }
 
 fn waiting() -> Known {
-    new().without_room().written()
+    new().without_room().fresh().written().again()
+}
+
+fn waiting_to_be_sellable() -> Known {
+    unsellable().fresh().written().again()
 }
 
 #[rstest]
@@ -25,16 +29,18 @@ fn waiting() -> Known {
 #[case::but_on_what_was_just_read(too_dear().fresh(), "write Rejected PriceAboveMax")]
 #[case::a_refused_one_needs_no_finalizer(
     new().fresh().with_room(RoomSpec { sale: Sale::Stopped, ..room() }), "write Rejected SaleStopped")]
-#[case::an_unknown_room_is_waited_for(new().without_room(), "write InProgress RoomNotFound")]
+#[case::a_room_may_be_there_and_not_seen_yet(new().without_room(), "read the Room")]
+#[case::an_unknown_room_is_waited_for(new().without_room().fresh(), "write InProgress RoomNotFound")]
 #[case::and_said_once(waiting(), "wait until 2026-11-22T13:00:00Z")]
 #[case::also_while_time_passes(waiting().at("2026-11-22T12:59:59Z"), "wait until 2026-11-22T13:00:00Z")]
 #[case::until_the_room_comes(waiting().with_room(room()), "add innkeeper.dev/settle")]
 #[case::the_end_of_waiting_is_not_judged_on_what_may_be_old(waiting().at(DEADLINE), "read the Room")]
 #[case::at_the_deadline_it_ends(waiting().at(DEADLINE).fresh(), "write Rejected TimedOut")]
-#[case::a_room_that_cannot_be_sold_is_waited_for(unsellable(), "write InProgress RoomNotReady")]
-#[case::and_said_once_too(unsellable().written(), "wait until 2026-11-22T13:00:00Z")]
-#[case::and_not_for_ever(unsellable().written().at(DEADLINE).fresh(), "write Rejected TimedOut")]
-#[case::once_it_is_put_right_it_is_booked(unsellable().written().with_room(room()), "add innkeeper.dev/settle")]
+#[case::a_room_may_have_been_put_right(unsellable(), "read the Room")]
+#[case::a_room_that_cannot_be_sold_is_waited_for(unsellable().fresh(), "write InProgress RoomNotReady")]
+#[case::and_said_once_too(waiting_to_be_sellable(), "wait until 2026-11-22T13:00:00Z")]
+#[case::and_not_for_ever(waiting_to_be_sellable().at(DEADLINE).fresh(), "write Rejected TimedOut")]
+#[case::once_it_is_put_right_it_is_booked(waiting_to_be_sellable().with_room(room()), "add innkeeper.dev/settle")]
 #[case::cancelled_before_it_was_decided(new().cancelled(), "write Cancelled Cancelled")]
 #[case::cancelled_while_waiting(waiting().cancelled(), "write Cancelled Cancelled")]
 #[case::deleted_before_it_was_decided(new().deleted(DEADLINE), "write Withdrawn Withdrawn")]
@@ -81,6 +87,7 @@ fn the_deadline_counts_from_the_first_status_not_from_the_rooms_coming() {
 #[test]
 fn the_reason_for_waiting_follows_the_room() {
     let known = waiting().with_room(RoomSpec { time_zone: "Mars/Base".to_owned(), ..room() });
+    let known = known.fresh();
     assert_eq!(known.then(), "write InProgress RoomNotReady");
     let message = &known.written().reservation.status.unwrap().conditions.0[0].message.clone();
     assert!(message.contains("Mars/Base") && message.contains("IANA"), "{message}");

@@ -18,7 +18,7 @@ fn closed() -> Known {
 
 /// Resting places: whatever is planned there is to wait.
 #[rstest]
-#[case::waiting_for_the_room(new().without_room().written())]
+#[case::waiting_for_the_room(new().without_room().fresh().written().again())]
 #[case::booked(new().confirmed())]
 #[case::rejected(closed())]
 #[case::rejected_and_then_cancelled(closed().cancelled())]
