@@ -104,7 +104,7 @@ pub fn room_status(
     let (ready, available) = (ConditionType::Ready, ConditionType::Available);
     match SellableRoom::check(spec) {
         Err(fault) => {
-            let (reason, message) = (fault.reason(), fault.to_string());
+            let (reason, message) = (fault.reason(), format!("{fault}."));
             status.conditions.set(ready, ConditionStatus::False, reason.clone(), &message, now);
             status.conditions.set(available, ConditionStatus::False, reason.clone(), &message, now);
             status.conditions.set(ConditionType::Stalled, ConditionStatus::True, reason, &message, now);
