@@ -188,7 +188,8 @@ impl Outside {
                 begun
             }
             Leg::Running(fault) => Leg::Answered(self.provider.finish(&request, fault, &refund, self.now)),
-            Leg::Answered(response) => Leg::Answered(response),
+            // It answered before; what is on its way is no newer for being looked at again.
+            Leg::Answered(_) => return,
         };
         if let Leg::Answered(response) = &leg {
             self.say("provider", || format!("{} -> {}", show(&request), show_response(response)));
