@@ -3,7 +3,7 @@
 //! Pure: the allocator reads the calendars, asks here, and writes what changed with the resourceVersions it read.
 //! A verdict that would be wrong on an old view (nothing left, held already, gone) is given only on a fresh one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use innkeeper_api::{Month, RoomCalendarFields, RoomSpec};
 
@@ -19,6 +19,8 @@ pub enum Ask {
     Release(Stay),
     /// Bring capacities to what the Room says.
     Sync,
+    /// Drop the holders that nobody stands for any more.
+    Sweep,
 }
 
 impl Ask {
@@ -27,7 +29,7 @@ impl Ask {
     pub const fn taken(&self) -> Option<&Stay> {
         match self {
             Self::Take(stay) => Some(stay),
-            Self::Release(_) | Self::Sync => None,
+            Self::Release(_) | Self::Sync | Self::Sweep => None,
         }
     }
 }
@@ -46,19 +48,23 @@ pub struct RoomSeen<'a> {
 /// What a batch comes to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Decided {
-    /// One for each ask, in their order. A `Sync` has none to wait for and gets `NotAsked`.
+    /// One for each ask, in their order. `Sync` and `Sweep` have none to wait for and get `NotAsked`.
     pub answers: Vec<NightsKnown>,
     /// Calendars to be written, ascending by month.
     pub changed: BTreeMap<Month, RoomCalendarFields>,
 }
 
 /// Decides a batch. `None` where an answer needs a fresh view: the caller reads everything again and asks again.
+///
+/// `there` are the UIDs that may hold nights, for a sweep: listed past the cache, and after the calendars were read.
+/// Whoever came in later than the list came in after the calendars too, and the write then meets a conflict.
 #[must_use]
 pub fn decide(
     asks: &[Ask],
     calendars: &BTreeMap<Month, RoomCalendarFields>,
     room: Option<RoomSeen<'_>>,
     fresh: bool,
+    there: &BTreeSet<String>,
 ) -> Option<Decided> {
     let mut work = calendars.clone();
     if let Some(room) = room {
@@ -71,6 +77,12 @@ pub fn decide(
     for ask in asks {
         answers.push(match ask {
             Ask::Sync => NightsKnown::NotAsked,
+            Ask::Sweep => {
+                for calendar in work.values_mut() {
+                    inventory::keep_only(calendar, there);
+                }
+                NightsKnown::NotAsked
+            }
             Ask::Release(stay) => release(stay, &mut work),
             Ask::Take(stay) => take(stay, &mut work, room, fresh)?,
         });
@@ -165,11 +177,11 @@ mod tests {
         let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
         let asks: Vec<Ask> = ["a", "b", "c"].map(|uid| Ask::Take(july(uid))).into();
         assert_eq!(
-            decide(&asks, &two, Some(room), false),
+            decide(&asks, &two, Some(room), false, &BTreeSet::new()),
             None,
             "that nothing is left is said on a fresh view only"
         );
-        let decided = decide(&asks, &two, Some(room), true).unwrap();
+        let decided = decide(&asks, &two, Some(room), true, &BTreeSet::new()).unwrap();
         assert!(held(&decided.answers[0]) && held(&decided.answers[1]) && full(&decided.answers[2]));
         assert_eq!(decided.changed.len(), 1);
     }
@@ -178,7 +190,7 @@ mod tests {
     fn a_full_calendar_refuses_without_a_write() {
         let (one, spec) = (calendars(1, &[july("a")]), spec(1));
         let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
-        let decided = decide(&[Ask::Take(july("b"))], &one, Some(room), true).unwrap();
+        let decided = decide(&[Ask::Take(july("b"))], &one, Some(room), true, &BTreeSet::new()).unwrap();
         assert!(full(&decided.answers[0]));
         assert!(decided.changed.is_empty());
     }
@@ -189,7 +201,7 @@ mod tests {
         let (one, spec) = (calendars(1, &[august]), spec(1));
         let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
         let over = stay("b", date(2030, 7, 31), date(2030, 8, 2));
-        let decided = decide(&[Ask::Take(over)], &one, Some(room), true).unwrap();
+        let decided = decide(&[Ask::Take(over)], &one, Some(room), true, &BTreeSet::new()).unwrap();
         assert!(full(&decided.answers[0]));
         assert!(decided.changed.is_empty());
     }
@@ -199,8 +211,8 @@ mod tests {
         let (one, spec) = (calendars(1, &[july("a")]), spec(1));
         let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
         let ask = [Ask::Take(july("a"))];
-        assert_eq!(decide(&ask, &one, Some(room), false), None);
-        let decided = decide(&ask, &one, Some(room), true).unwrap();
+        assert_eq!(decide(&ask, &one, Some(room), false, &BTreeSet::new()), None);
+        let decided = decide(&ask, &one, Some(room), true, &BTreeSet::new()).unwrap();
         assert!(held(&decided.answers[0]));
         assert!(decided.changed.is_empty());
     }
@@ -210,7 +222,7 @@ mod tests {
         let (one, spec) = (calendars(1, &[july("a")]), spec(1));
         let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
         let asks = [Ask::Release(july("a")), Ask::Take(july("b"))];
-        let decided = decide(&asks, &one, Some(room), true).unwrap();
+        let decided = decide(&asks, &one, Some(room), true, &BTreeSet::new()).unwrap();
         assert_eq!(decided.answers[0], NightsKnown::Released);
         assert!(held(&decided.answers[1]));
     }
@@ -220,9 +232,11 @@ mod tests {
         let one = calendars(1, &[july("a")]);
         let (more, fewer) = (spec(2), spec(0));
         let newer = RoomSeen { uid: "room-1", generation: 2, spec: &more };
-        assert!(held(&decide(&[Ask::Take(july("b"))], &one, Some(newer), true).unwrap().answers[0]));
+        assert!(held(
+            &decide(&[Ask::Take(july("b"))], &one, Some(newer), true, &BTreeSet::new()).unwrap().answers[0]
+        ));
         let older = RoomSeen { uid: "room-1", generation: 0, spec: &fewer };
-        let decided = decide(&[Ask::Sync], &one, Some(older), true).unwrap();
+        let decided = decide(&[Ask::Sync], &one, Some(older), true, &BTreeSet::new()).unwrap();
         assert!(decided.changed.is_empty(), "a stale view of the Room changes no capacity");
     }
 
@@ -231,7 +245,7 @@ mod tests {
         let (one, spec) = (calendars(1, &[july("a")]), spec(1));
         let anew = RoomSeen { uid: "room-2", generation: 1, spec: &spec };
         let asks = [Ask::Take(stay("b", date(2030, 7, 9), date(2030, 7, 10))), Ask::Release(july("a"))];
-        let decided = decide(&asks, &one, Some(anew), true).unwrap();
+        let decided = decide(&asks, &one, Some(anew), true, &BTreeSet::new()).unwrap();
         assert_eq!(decided.answers, [NightsKnown::Busy, NightsKnown::Released]);
         assert!(inventory::is_empty(&decided.changed[&Month::of(date(2030, 7, 1))]));
     }
@@ -240,9 +254,21 @@ mod tests {
     fn where_the_room_is_gone_nothing_is_taken_and_releases_pass() {
         let one = calendars(1, &[july("a")]);
         let asks = [Ask::Take(july("b")), Ask::Release(july("a"))];
-        assert_eq!(decide(&asks, &one, None, false), None);
-        let decided = decide(&asks, &one, None, true).unwrap();
+        assert_eq!(decide(&asks, &one, None, false, &BTreeSet::new()), None);
+        let decided = decide(&asks, &one, None, true, &BTreeSet::new()).unwrap();
         assert!(full(&decided.answers[0]));
         assert_eq!(decided.answers[1], NightsKnown::Released);
+    }
+
+    #[test]
+    fn a_sweep_drops_whom_nobody_stands_for_and_nobody_else() {
+        let (two, spec) = (calendars(2, &[july("a"), july("gone")]), spec(2));
+        let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
+        let there = BTreeSet::from(["a".to_owned(), "new".to_owned()]);
+        let decided = decide(&[Ask::Sweep], &two, Some(room), true, &there).unwrap();
+        let july = &decided.changed[&Month::of(date(2030, 7, 1))];
+        assert!(inventory::holds(july, "a"));
+        assert!(!inventory::holds(july, "gone"));
+        assert_eq!(decided.changed.len(), 1, "August has nobody to drop");
     }
 }

@@ -3,7 +3,7 @@
 //! Works on calendars in hand; reading and writing them is the allocator's. Everything here can be repeated without
 //! harm: what is held already is not taken again, and what is not held is released by doing nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use innkeeper_api::{Month, Night, RoomCalendarFields, RoomSpec, holder_entries, nights, uid_of_holder};
 use jiff::civil::Date;
@@ -85,6 +85,17 @@ pub fn release(calendar: &mut RoomCalendarFields, uid: &str) -> bool {
     for night in &mut calendar.nights {
         let before = night.holders.len();
         night.holders.retain(|h| uid_of_holder(h) != uid);
+        changed |= night.holders.len() != before;
+    }
+    changed
+}
+
+/// Takes out every entry of a Reservation that is not among these. Says whether anything changed.
+pub fn keep_only(calendar: &mut RoomCalendarFields, there: &BTreeSet<String>) -> bool {
+    let mut changed = false;
+    for night in &mut calendar.nights {
+        let before = night.holders.len();
+        night.holders.retain(|h| there.contains(uid_of_holder(h)));
         changed |= night.holders.len() != before;
     }
     changed

@@ -76,6 +76,21 @@ pub enum Effect {
     Release(Stay),
 }
 
+impl Effect {
+    /// Whether it asks the payment provider to change something.
+    #[must_use]
+    pub const fn is_payment(&self) -> bool {
+        matches!(
+            self,
+            Self::Charge(_)
+                | Self::Fence(_)
+                | Self::CancelIntent(_)
+                | Self::Refund(_)
+                | Self::MarkSettled { .. }
+        )
+    }
+}
+
 /// When to look again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {

@@ -14,6 +14,7 @@ use innkeeper_api::{
 use innkeeper_booking::allotment::{self, Ask, RoomSeen};
 use innkeeper_booking::inventory::{self, Stay};
 use innkeeper_booking::knowledge::NightsKnown;
+use innkeeper_booking::status::{Stage, stage};
 use innkeeper_ops::metrics::{CalendarWrite, Metrics};
 use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
@@ -83,7 +84,7 @@ impl Book {
     /// Settles a batch: one answer for each ask, in their order.
     pub async fn settle(&mut self, asks: &[Ask]) -> Vec<NightsKnown> {
         // A release must see what is really there: "nothing held" on an old view would leave a holder behind.
-        let mut fresh = asks.iter().any(|a| matches!(a, Ask::Release(_)));
+        let mut fresh = asks.iter().any(|a| matches!(a, Ask::Release(_) | Ask::Sweep));
         for _ in 0..ROUNDS {
             match self.round(asks, fresh).await {
                 Ok(Some(answers)) => return answers,
@@ -118,6 +119,9 @@ impl Book {
             let wanted: BTreeSet<Month> = asks.iter().filter_map(Ask::taken).flat_map(Stay::months).collect();
             self.make_missing(room, &wanted).await?;
         }
+        // Listed after the calendars were read: who comes in between is met as a conflict.
+        let sweeps = asks.iter().any(|a| matches!(a, Ask::Sweep));
+        let there = if sweeps { self.who_may_hold().await? } else { BTreeSet::new() };
         let calendars = self.view.iter().filter_map(|(m, c)| Some((*m, c.as_ref()?.spec.clone()))).collect();
         let uid = room.as_ref().and_then(ResourceExt::uid).unwrap_or_default();
         let seen = room.as_ref().map(|room| RoomSeen {
@@ -125,7 +129,7 @@ impl Book {
             generation: room.metadata.generation.unwrap_or(0),
             spec: &room.spec,
         });
-        let Some(decided) = allotment::decide(asks, &calendars, seen, fresh) else { return Ok(None) };
+        let Some(decided) = allotment::decide(asks, &calendars, seen, fresh, &there) else { return Ok(None) };
         for (month, fields) in decided.changed {
             self.write(month, fields).await?;
         }
@@ -146,7 +150,7 @@ impl Book {
         for ask in asks {
             match ask {
                 Ask::Take(stay) | Ask::Release(stay) => months.extend(stay.months()),
-                Ask::Sync => {
+                Ask::Sync | Ask::Sweep => {
                     let prefix = format!("{}-", self.room.1);
                     let names = self.cache.calendars_of(&self.room);
                     months.extend(names.iter().filter_map(|n| Month::parse(n.strip_prefix(&prefix)?)));
@@ -187,15 +191,26 @@ impl Book {
 
     /// Who holds nights of this month, from an uncached list of the Room's Reservations.
     async fn who_is_there(&self, month: Month) -> Result<Vec<Stay>, Setback> {
+        Ok(self.list().await?.iter().filter_map(|r| held(r, month)).collect())
+    }
+
+    /// UIDs that may hold nights of the Room: its Reservations that are there and have not ended without nights.
+    async fn who_may_hold(&self) -> Result<BTreeSet<String>, Setback> {
+        let may = |r: &&Reservation| !r.status.as_ref().is_some_and(|s| matches!(stage(s), Stage::Closed(_)));
+        Ok(self.list().await?.iter().filter(may).filter_map(ResourceExt::uid).collect())
+    }
+
+    /// The Room's Reservations, past the cache.
+    async fn list(&self) -> Result<Vec<Reservation>, Setback> {
         let selector = format!("spec.roomName={}", self.room.1);
         let mut params = ListParams::default().fields(&selector).limit(500);
-        let mut there = Vec::new();
+        let mut all = Vec::new();
         loop {
             let page = self.reservations.list(&params).await?;
-            there.extend(page.items.iter().filter_map(|r| held(r, month)));
+            all.extend(page.items);
             match page.metadata.continue_.filter(|t| !t.is_empty()) {
                 Some(token) => params = params.continue_token(&token),
-                None => return Ok(there),
+                None => return Ok(all),
             }
         }
     }

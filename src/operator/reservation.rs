@@ -10,6 +10,7 @@ use innkeeper_booking::observed::{Observed, Plan, RoomView, Settings, Wake};
 use innkeeper_booking::plan::plan;
 use innkeeper_booking::status::{End, Stage, stage};
 use innkeeper_ops::metrics::{Outcome, StatusKind, StatusWrite};
+use jiff::{SignedDuration, Timestamp};
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
@@ -23,6 +24,10 @@ use crate::writes;
 /// More steps than any way through the planner takes; reaching it is a bug, and must not spin.
 const STEPS: usize = 64;
 
+/// What was learnt in a pass is not acted on at the provider once it is this old, by the wall clock: a process that was
+/// suspended between looking a charge up and sending it must look again, for the key may have expired meanwhile.
+const STALE_AFTER: SignedDuration = SignedDuration::from_mins(10);
+
 /// After a conflict the watch is about to bring the newer version; a moment is enough.
 const AFTER_CONFLICT: Duration = Duration::from_millis(100);
 
@@ -35,6 +40,7 @@ pub async fn reconcile(seen: Arc<Guarded<Reservation>>, scope: Arc<Scope>) -> Re
     Pass {
         scope: &scope,
         settings,
+        begun: (scope.clock)(),
         key: key_of(seen),
         current,
         room: RoomSeen::Cached,
@@ -56,6 +62,7 @@ enum RoomSeen {
 struct Pass<'a> {
     scope: &'a Scope,
     settings: Settings,
+    begun: Timestamp,
     key: Key,
     current: Arc<Reservation>,
     room: RoomSeen,
@@ -77,6 +84,14 @@ impl Pass<'_> {
                         return Ok(action);
                     }
                 }
+                Plan::Do(effect) if effect.is_payment() && self.is_stale() => {
+                    tracing::warn!(
+                        namespace = self.key.0,
+                        reservation = self.key.1,
+                        "suspended for too long; looking again"
+                    );
+                    return Ok(Action::requeue(AFTER_CONFLICT));
+                }
                 Plan::Do(effect) => {
                     tracing::debug!(?effect, "doing");
                     let done = perform(self.scope, &self.current, effect).await?;
@@ -87,6 +102,10 @@ impl Pass<'_> {
             }
         }
         Err(ReconcileError::Restless(STEPS))
+    }
+
+    fn is_stale(&self) -> bool {
+        (self.scope.clock)().duration_since(self.begun) > STALE_AFTER
     }
 
     fn room_key(&self) -> Key {
@@ -269,7 +288,7 @@ impl Pass<'_> {
     }
 }
 
-fn attempt_of(status: &ReservationStatus) -> Option<(Option<u32>, Option<jiff::Timestamp>)> {
+fn attempt_of(status: &ReservationStatus) -> Option<(Option<u32>, Option<Timestamp>)> {
     status.payment.as_ref().map(|p| (p.attempt, p.attempted_at))
 }
 

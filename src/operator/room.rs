@@ -1,7 +1,7 @@
 //! The Room controller: keeps a Room's status and its calendars' capacities as the Room says, and wakes whoever a race
 //! has left in a calendar.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,12 @@ pub async fn reconcile(seen: Arc<Guarded<Room>>, scope: Arc<Scope>) -> Result<Ac
     if ours().any(|c| c.spec.nights.iter().any(|n| n.room_generation < generation)) {
         scope.allocators.ask(&key, Ask::Sync).await;
     }
-    wake_left_behind(&scope, &calendars);
+    let mut suspicion = left_behind(&scope, &calendars);
+    if suspicion.is_some_and(|rest| rest.is_zero()) {
+        tracing::info!(namespace = key.0, room = key.1, "sweeping holders that nobody seems to stand for");
+        scope.allocators.ask(&key, Ask::Sweep).await;
+        suspicion = None;
+    }
 
     let nights: BTreeMap<Date, Night> =
         ours().flat_map(|c| c.spec.nights.iter().map(|n| (n.date, n.clone()))).collect();
@@ -42,7 +47,8 @@ pub async fn reconcile(seen: Arc<Guarded<Room>>, scope: Arc<Scope>) -> Result<Ac
     if after != before {
         write(&scope, room, &before, &after).await?;
     }
-    Ok(Action::requeue(until_midnight(room, now).min(scope.resync())))
+    let next = until_midnight(room, now).min(scope.resync());
+    Ok(Action::requeue(suspicion.map_or(next, |rest| rest.min(next))))
 }
 
 /// The rest of the pause after the last write of this Room's status.
@@ -66,8 +72,10 @@ fn calendars(scope: &Scope, room: &Key) -> Vec<RoomCalendar> {
         .collect()
 }
 
-/// A write of an operator that had been paused may have put nights back under a Reservation that has ended.
-fn wake_left_behind(scope: &Scope, calendars: &[RoomCalendar]) {
+/// A write of an operator that had been paused may have put nights back under a Reservation that has ended, or that is
+/// gone. Who has ended is woken and lets go himself; says how long to wait before those who are gone are swept out.
+fn left_behind(scope: &Scope, calendars: &[RoomCalendar]) -> Option<Duration> {
+    let mut nobody: BTreeSet<&str> = BTreeSet::new();
     let mut last = "";
     for holder in calendars.iter().flat_map(|c| &c.spec.nights).flat_map(|n| &n.holders) {
         let uid = uid_of_holder(holder);
@@ -75,13 +83,17 @@ fn wake_left_behind(scope: &Scope, calendars: &[RoomCalendar]) {
             continue;
         }
         last = uid;
-        let Some(key) = scope.cache.key_of_uid(uid) else { continue };
+        let Some(key) = scope.cache.key_of_uid(uid) else {
+            nobody.insert(uid);
+            continue;
+        };
         let reservation = scope.cache.reservation(&key);
         let status = reservation.as_deref().and_then(|g| g.0.as_ref().ok()).and_then(|r| r.status.as_ref());
         if status.is_some_and(|s| matches!(stage(s), Stage::Closed(_))) {
             scope.wake_reservation.wake(&key);
         }
     }
+    scope.suspects.rest(&nobody, Instant::now())
 }
 
 async fn write(

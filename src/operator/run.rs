@@ -24,7 +24,7 @@ use crate::cashier::Cashier;
 use crate::error::{OperatorError, ReconcileError};
 use crate::lease::{self, LeaseConfig};
 use crate::queue::{Patience, Wakers};
-use crate::scope::{Scope, Written};
+use crate::scope::{Scope, Suspects, Written};
 use crate::{Clock, calendar, reservation, room};
 
 /// The operator.
@@ -145,6 +145,7 @@ impl Operator {
             wake_room: Arc::new(wake_room),
             written: Written::default(),
             waiting: std::sync::Mutex::default(),
+            suspects: Suspects::default(),
             room_written: std::sync::Mutex::default(),
         });
         let watches = watches(&scope, namespace, writers, wake_calendar);

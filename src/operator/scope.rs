@@ -1,6 +1,6 @@
 //! What the controllers of one scope (one namespace, or all of them) share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,8 @@ pub struct Scope {
     pub written: Written,
     /// Who waits for a Room.
     pub waiting: Mutex<HashMap<Key, HashSet<Key>>>,
+    /// Holders that nobody seems to stand for.
+    pub suspects: Suspects,
     /// When a Room's status was last written.
     pub room_written: Mutex<HashMap<String, Instant>>,
 }
@@ -144,6 +146,27 @@ impl Written {
     /// The object is gone.
     pub fn forget(&self, uid: &str) {
         lock(&self.0).remove(uid);
+    }
+}
+
+/// How long a holder without a Reservation is left alone: the watches of the two kinds may be a little apart.
+const SUSPICION: Duration = Duration::from_secs(5);
+
+/// Holders that nobody seems to stand for, and since when.
+#[derive(Default)]
+pub struct Suspects(Mutex<HashMap<String, Instant>>);
+
+impl Suspects {
+    /// How long until the oldest suspicion is old enough to be looked into; zero where it is. `None` without any.
+    pub fn rest(&self, nobody: &BTreeSet<&str>, now: Instant) -> Option<Duration> {
+        let mut since = lock(&self.0);
+        if nobody.is_empty() {
+            return None;
+        }
+        // Old suspicions of other Rooms may be forgotten here; they begin anew when those Rooms are looked at.
+        since.retain(|uid, at| nobody.contains(uid.as_str()) || now.duration_since(*at) < SUSPICION * 10);
+        let oldest = nobody.iter().map(|uid| *since.entry((*uid).to_owned()).or_insert(now)).min()?;
+        Some(SUSPICION.saturating_sub(now.duration_since(oldest)))
     }
 }
 

@@ -6,6 +6,7 @@
     reason = "what is not as expected here is a failed test"
 )]
 
+mod care;
 mod cost;
 mod drift;
 mod readme;

@@ -73,6 +73,10 @@ impl Hotel {
 
     /// Opens one on a control plane of the test's own.
     pub async fn open_on(control_plane: &ControlPlane, prefix: &str) -> Self {
+        // RUST_LOG shows what the operators of a test do; the first test of the process to come here sets it up.
+        if std::env::var_os("RUST_LOG").is_some() {
+            let _ = innkeeper_ops::telemetry::init(&innkeeper_ops::config::Log::default());
+        }
         let key = sandbox::ApiKey::parse(KEY).unwrap();
         let provider = Server::start(sandbox::Config::new(key)).await.unwrap();
         let mut config = Config::default();

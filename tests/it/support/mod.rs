@@ -101,3 +101,15 @@ pub async fn eventually(mut is: impl FnMut() -> bool) -> bool {
     }
     false
 }
+
+/// The same for what has to be awaited.
+pub async fn eventually_async(mut is: impl AsyncFnMut() -> bool) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if is().await {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}
