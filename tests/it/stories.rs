@@ -102,7 +102,7 @@ async fn a_declined_card_ends_it_with_nothing_taken_and_no_night_held() {
     hotel.room("double", 1).await;
     hotel
         .reserve_with("erik", "double", |s| {
-            s.payment = pay_with("pm_card_visa_chargeDeclinedInsufficientFunds")
+            s.payment = pay_with("pm_card_visa_chargeDeclinedInsufficientFunds");
         })
         .await;
     let erik = hotel.settled("erik", Reason::Rejected).await;
