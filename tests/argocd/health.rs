@@ -28,6 +28,7 @@ const STORIES: &[(&str, &[&str])] = &[
     ("refund-failed", &["Progressing", "Healthy", "Progressing", "Degraded"]),
     ("refund-pending", &["Progressing", "Healthy", "Progressing", "Healthy"]),
     ("room-later", &["Progressing", "Healthy"]),
+    ("timed-out", &["Progressing", "Degraded"]),
     ("too-dear", &["Progressing", "Degraded"]),
     ("withdrawn", &["Progressing", "Healthy", "Progressing"]),
 ];

@@ -7,8 +7,10 @@
 )]
 
 mod care;
+mod conventions;
 mod cost;
 mod drift;
+mod examples;
 mod readme;
 mod rules;
 mod stories;
