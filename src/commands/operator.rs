@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use innkeeper_operator::{
-    Cashier, CashierConfig, LeaseConfig, Operator, client, crds_installed, installation_id,
+    Cashier, CashierConfig, LeaseConfig, Operator, client, crds_installed, installation_id, lease_identity,
 };
 use innkeeper_ops::config::{Config, ConfigWatch, watch};
 use innkeeper_ops::metrics::{Metrics, ProviderOp, ProviderOutcome};
@@ -59,7 +59,7 @@ pub async fn run(args: OperatorArgs) -> Outcome {
     let lease = (!args.no_lease).then(|| LeaseConfig {
         name: loaded.operator.lease.name.clone(),
         namespace: loaded.operator.lease.namespace.clone().unwrap_or_else(|| namespace.clone()),
-        identity: identity(),
+        identity: lease_identity(),
         duration: loaded.operator.lease.duration,
         renew: loaded.operator.lease.renew,
     });
@@ -121,7 +121,9 @@ impl Parts {
         tokio::spawn(follow_log_filter(Arc::clone(&self.config), self.telemetry));
 
         let stop = self.shutdown.token();
-        if !wait_for_crds(&self.client, &self.health, &stop).await {
+        let somewhere = config.operator.watch_namespaces.first().map(String::as_str);
+        let installed = wait_for_crds(&self.client, somewhere, &self.health);
+        if stop.run_until_cancelled(installed).await.is_none() {
             return Ok(());
         }
         let installation =
@@ -172,29 +174,19 @@ fn read_key(file: &Path) -> Result<ApiKey, Box<dyn std::error::Error + Send + Sy
     Ok(ApiKey::new(text.trim()))
 }
 
-fn identity() -> String {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "innkeeper".to_owned());
-    format!("{host}-{}", std::process::id())
-}
-
-/// Waits until the custom resources are served; `false` where the end was asked for first.
-async fn wait_for_crds(client: &Client, health: &Health, stop: &CancellationToken) -> bool {
+/// Waits until the custom resources are served, and says what it waits for.
+async fn wait_for_crds(client: &Client, namespace: Option<&str>, health: &Health) {
     let installed = health.condition("crds-installed");
     loop {
-        let problem = match crds_installed(client).await {
-            Ok(None) => {
-                installed.met();
-                return true;
-            }
+        let problem = match crds_installed(client, namespace).await {
+            Ok(None) => return installed.met(),
             Ok(Some(missing)) => format!("not installed: {missing}; apply the files in crds/"),
+            Err(kube::Error::Api(refusal)) => format!("the API server refuses: {}", refusal.message),
             Err(error) => format!("the API server does not answer: {error}"),
         };
         tracing::warn!(problem, "waiting for the custom resources");
         installed.unmet(problem);
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(3)) => {}
-            () = stop.cancelled() => return false,
-        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
     }
 }
 

@@ -181,7 +181,7 @@ impl Book {
             let params =
                 PostParams { field_manager: Some(OPERATOR_MANAGER.to_owned()), ..PostParams::default() };
             let made = self.calendars.create(&params, &calendar).await.map_err(WriteError::from);
-            self.count(made.as_ref());
+            self.count(&calendar.name_any(), made.as_ref());
             let made = made?;
             self.written += size(&made);
             self.view.insert(*month, Some(made));
@@ -236,22 +236,22 @@ impl Book {
         let params = PostParams { field_manager: Some(OPERATOR_MANAGER.to_owned()), ..PostParams::default() };
         let written =
             self.calendars.replace(&next.name_any(), &params, &next).await.map_err(WriteError::from);
-        self.count(written.as_ref());
-        if let Err(WriteError::Refused(why)) = &written {
-            tracing::warn!(
-                namespace = self.room.0,
-                calendar = next.name_any(),
-                why,
-                "the calendar's rules refused a write"
-            );
-        }
+        self.count(&next.name_any(), written.as_ref());
         let written = written?;
         self.written += size(&written);
         self.view.insert(month, Some(written));
         Ok(())
     }
 
-    fn count(&self, result: Result<&RoomCalendar, &WriteError>) {
+    fn count(&self, calendar: &str, result: Result<&RoomCalendar, &WriteError>) {
+        if let Err(WriteError::Refused(why)) = result {
+            tracing::warn!(
+                namespace = self.room.0,
+                calendar,
+                why,
+                "the API server refuses to write a calendar"
+            );
+        }
         self.metrics.calendar_write(match result {
             Ok(_) => CalendarWrite::Ok,
             Err(WriteError::Refused(_)) => CalendarWrite::Refused,

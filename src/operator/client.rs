@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use innkeeper_api::{Reservation, Room, RoomCalendar};
 use innkeeper_ops::metrics::Metrics;
+use k8s_openapi::NamespaceResourceScope;
 use kube::api::ListParams;
 use kube::client::ClientBuilder;
 use kube::{Api, Client, Config};
@@ -17,22 +18,30 @@ pub fn client(config: Config, metrics: &Metrics) -> Result<Client, kube::Error> 
     Ok(ClientBuilder::try_from(config)?.with_layer(&Counting(metrics.clone())).build())
 }
 
-/// Whether the API server serves the three kinds; says what is missing.
-pub async fn crds_installed(client: &Client) -> Result<Option<String>, kube::Error> {
-    async fn served<K>(client: &Client) -> Result<bool, kube::Error>
+/// Whether the API server serves the three kinds; says what is missing. Asks in the namespace given, where the rights of
+/// an operator of some namespaces end.
+pub async fn crds_installed(client: &Client, namespace: Option<&str>) -> Result<Option<String>, kube::Error> {
+    async fn served<K>(client: &Client, namespace: Option<&str>) -> Result<bool, kube::Error>
     where
-        K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+        K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + serde::de::DeserializeOwned,
     {
-        match Api::<K>::all(client.clone()).list_metadata(&ListParams::default().limit(1)).await {
+        let api: Api<K> = match namespace {
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+            None => Api::all(client.clone()),
+        };
+        match api.list_metadata(&ListParams::default().limit(1)).await {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
             Err(error) => Err(error),
         }
     }
     let missing: Vec<&str> = [
-        ("Room", served::<Room>(client).await?),
-        ("Reservation", served::<Reservation>(client).await?),
-        ("RoomCalendar", served::<RoomCalendar>(client).await?),
+        ("Room", served::<Room>(client, namespace).await?),
+        ("Reservation", served::<Reservation>(client, namespace).await?),
+        ("RoomCalendar", served::<RoomCalendar>(client, namespace).await?),
     ]
     .into_iter()
     .filter_map(|(kind, there)| (!there).then_some(kind))

@@ -74,9 +74,6 @@ impl ReconcileError {
 /// Why the operator cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// The custom resources are not installed.
-    #[error("the custom resources are not installed ({0}); apply the files in crds/ first")]
-    NoCrds(String),
     /// The installation's id cannot be read or made.
     #[error("the installation's ConfigMap {name} cannot be read or made: {source}")]
     Installation {
@@ -91,7 +88,7 @@ pub enum OperatorError {
         "the installation's ConfigMap {0} has no `id`; restore it from a backup, or delete it to begin anew"
     )]
     NoInstallationId(String),
-    /// The Lease cannot be managed.
-    #[error("the Lease cannot be managed: {0}")]
-    Lease(String),
+    /// Whoever keeps the Lease has ended.
+    #[error("the Lease is no longer kept; this is a bug in Innkeeper")]
+    Lease,
 }

@@ -1,12 +1,29 @@
 //! The Lease: keeps two operators from doing the same work. It is for thrift, not for safety.
+//!
+//! As client-go does it: whoever wants the Lease looks at it every so often, and takes another's once it has been seen
+//! unchanged for as long as it lasts, by this process's own clock, so that clocks need not agree. Every write carries
+//! the resourceVersion it was decided on. A Lease that somebody deletes is made again; one that somebody overwrites is
+//! lost; one that cannot be renewed is given up before another may take it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use kube::Client;
-use kube_lease_manager::{LeaseManager, LeaseManagerBuilder};
+use innkeeper_ops::probes::Condition;
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{ObjectMeta, PostParams};
+use kube::{Api, Client};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::OperatorError;
+
+/// How long giving back may take: the end of a process must not wait for an API server that is down.
+const GIVE_BACK: Duration = Duration::from_secs(3);
+
+/// Looks at a Lease that changed under our write before it is left for the next time.
+const ROUNDS: usize = 3;
 
 /// How the Lease is kept.
 #[derive(Debug, Clone)]
@@ -23,26 +40,168 @@ pub struct LeaseConfig {
     pub renew: Duration,
 }
 
-/// Tries for the Lease for good. The receiver says whether we have it; dropping it gives the Lease back.
-pub async fn keep(client: Client, config: &LeaseConfig) -> Result<watch::Receiver<bool>, OperatorError> {
-    let failed = |error: kube_lease_manager::LeaseManagerError| OperatorError::Lease(error.to_string());
-    let duration = config.duration.as_secs().max(2);
-    let grace = duration.saturating_sub(config.renew.as_secs()).clamp(1, duration - 1);
-    let manager: LeaseManager = LeaseManagerBuilder::new(client, &config.name)
-        .with_namespace(&config.namespace)
-        .with_identity(&config.identity)
-        .with_duration(duration)
-        .with_grace(grace)
-        .build()
-        .await
-        .map_err(failed)?;
-    let (receiver, task) = manager.watch().await;
-    tokio::spawn(async move {
-        match task.await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the Lease is no longer managed"),
-            Err(error) => tracing::error!(%error, "the Lease's task ended"),
+/// An identity that no other process has: not on this host, and not under the same name after a restart.
+#[must_use]
+pub fn lease_identity() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "innkeeper".to_owned());
+    format!("{host}_{}", uuid::Uuid::new_v4())
+}
+
+/// Somebody who wants the Lease, for good.
+pub struct Candidate {
+    has_it: watch::Receiver<bool>,
+    task: JoinHandle<()>,
+    stop: DropGuard,
+}
+
+impl Candidate {
+    /// Begins to try. `answered` is met once the API server has said whose the Lease is.
+    pub fn start(client: Client, config: LeaseConfig, answered: Condition) -> Self {
+        let (tell, has_it) = watch::channel(false);
+        let stop = CancellationToken::new();
+        let elector = Elector { api: Api::namespaced(client, &config.namespace), config, seen: None };
+        let task = tokio::spawn(elector.run(tell, stop.clone(), answered));
+        Self { has_it, task, stop: stop.drop_guard() }
+    }
+
+    /// Whether we have it.
+    pub fn has_it(&mut self) -> bool {
+        *self.has_it.borrow_and_update()
+    }
+
+    /// Returns when that has changed. Fails when nobody tries any more.
+    pub async fn changed(&mut self) -> Result<(), OperatorError> {
+        self.has_it.changed().await.map_err(|_| OperatorError::Lease)
+    }
+
+    /// Gives it back, if we have it, and returns when that is done or takes too long.
+    pub async fn give_back(self) {
+        drop(self.stop);
+        if let Err(error) = self.task.await {
+            tracing::warn!(%error, "the Lease was not given back");
         }
-    });
-    Ok(receiver)
+    }
+}
+
+struct Elector {
+    api: Api<Lease>,
+    config: LeaseConfig,
+    /// The Lease as another left it, and since when we see it so.
+    seen: Option<(LeaseSpec, Instant)>,
+}
+
+impl Elector {
+    async fn run(mut self, tell: watch::Sender<bool>, stop: CancellationToken, answered: Condition) {
+        let renew = self.config.renew;
+        // Well before another may take it.
+        let trusted_for = self.config.duration - self.config.duration / 5;
+        let mut ours_until: Option<Instant> = None;
+        loop {
+            let begun = Instant::now();
+            // The end of the process waits for it: a write under way could take effect after the Lease was given back.
+            let outcome = tokio::time::timeout(renew, self.attempt()).await;
+            match outcome {
+                Ok(Ok(ours)) => {
+                    answered.met();
+                    ours_until = ours.then(|| begun + trusted_for);
+                }
+                Ok(Err(error)) => self.say(&answered, &error.to_string()),
+                Err(_) => self.say(&answered, "no answer from the API server in time"),
+            }
+            let left = ours_until.map(|until| until.saturating_duration_since(Instant::now()));
+            let ours = left.is_some_and(|left| !left.is_zero());
+            tell.send_if_modified(|told| std::mem::replace(told, ours) != ours);
+            let pause = left.filter(|_| ours).map_or(renew, |left| left.min(renew));
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(pause.saturating_sub(begun.elapsed())) => {}
+            }
+        }
+        if ours_until.is_some() {
+            match tokio::time::timeout(GIVE_BACK, self.give_back()).await {
+                Ok(Ok(())) => tracing::info!(lease = self.config.name, "the Lease is given back"),
+                Ok(Err(error)) => tracing::warn!(%error, "the Lease was not given back"),
+                Err(_) => {
+                    tracing::warn!("the Lease was not given back: no answer from the API server in time")
+                }
+            }
+        }
+    }
+
+    fn say(&self, answered: &Condition, error: &str) {
+        let LeaseConfig { namespace, name, .. } = &self.config;
+        tracing::warn!(lease = %format!("{namespace}/{name}"), error, "the Lease cannot be read or written");
+        answered.unmet(format!("the Lease {namespace}/{name} cannot be read or written: {error}"));
+    }
+
+    /// Takes or renews it if that may be; says whether it is ours.
+    async fn attempt(&mut self) -> Result<bool, kube::Error> {
+        let params = PostParams::default();
+        let mut changed = None;
+        for _ in 0..ROUNDS {
+            let written = match self.api.get_opt(&self.config.name).await? {
+                None => self.api.create(&params, &self.ours(Lease::default())).await,
+                Some(lease) if self.is_anothers(&lease) => return Ok(false),
+                Some(lease) => self.api.replace(&self.config.name, &params, &self.ours(lease)).await,
+            };
+            match written {
+                Ok(_) => return Ok(true),
+                // Somebody wrote or deleted it since we read it.
+                Err(kube::Error::Api(s)) if s.is_conflict() || s.is_already_exists() || s.is_not_found() => {
+                    changed = Some(kube::Error::Api(s));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        changed.map_or(Ok(false), Err)
+    }
+
+    /// Whether another has it and may still be at work.
+    fn is_anothers(&mut self, lease: &Lease) -> bool {
+        let spec = lease.spec.clone().unwrap_or_default();
+        match spec.holder_identity.as_deref() {
+            None | Some("") => return false,
+            Some(holder) if holder == self.config.identity => return false,
+            Some(_) => {}
+        }
+        let seconds = spec.lease_duration_seconds.and_then(|s| u64::try_from(s).ok());
+        let lasts = seconds.map_or(self.config.duration, Duration::from_secs);
+        match &self.seen {
+            Some((seen, since)) if *seen == spec => since.elapsed() < lasts,
+            _ => {
+                self.seen = Some((spec, Instant::now()));
+                true
+            }
+        }
+    }
+
+    /// The Lease as it is when it is ours, on top of what it was.
+    fn ours(&self, lease: Lease) -> Lease {
+        let mut spec = lease.spec.unwrap_or_default();
+        let now = MicroTime(Timestamp::now());
+        if spec.holder_identity.as_ref() != Some(&self.config.identity) {
+            spec.lease_transitions = Some(spec.lease_transitions.map_or(0, |n| n.saturating_add(1)));
+            spec.acquire_time = Some(now.clone());
+            spec.holder_identity = Some(self.config.identity.clone());
+        }
+        spec.lease_duration_seconds = i32::try_from(self.config.duration.as_secs()).ok();
+        spec.renew_time = Some(now);
+        let mut metadata: ObjectMeta = lease.metadata;
+        metadata.name = Some(self.config.name.clone());
+        Lease { metadata, spec: Some(spec) }
+    }
+
+    async fn give_back(&self) -> Result<(), kube::Error> {
+        let Some(mut lease) = self.api.get_opt(&self.config.name).await? else { return Ok(()) };
+        let mut spec = lease.spec.take().unwrap_or_default();
+        if spec.holder_identity.as_ref() != Some(&self.config.identity) {
+            return Ok(());
+        }
+        spec.holder_identity = None;
+        spec.acquire_time = None;
+        spec.renew_time = None;
+        lease.spec = Some(spec);
+        self.api.replace(&self.config.name, &PostParams::default(), &lease).await?;
+        Ok(())
+    }
 }

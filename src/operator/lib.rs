@@ -25,7 +25,7 @@ pub use cashier::{Cashier, CashierConfig};
 pub use client::{client, crds_installed};
 pub use error::OperatorError;
 pub use identity::installation_id;
-pub use lease::LeaseConfig;
+pub use lease::{LeaseConfig, lease_identity};
 pub use run::Operator;
 
 /// Where the operator's time comes from: whole seconds, as the API server counts them.

@@ -22,7 +22,7 @@ use crate::allocator::Allocators;
 use crate::cache::{Cache, Writers, follow, key_of};
 use crate::cashier::Cashier;
 use crate::error::{OperatorError, ReconcileError};
-use crate::lease::{self, LeaseConfig};
+use crate::lease::{Candidate, LeaseConfig};
 use crate::queue::{Patience, Wakers};
 use crate::scope::{Scope, Suspects, Written};
 use crate::{Clock, calendar, reservation, room};
@@ -55,37 +55,36 @@ impl Operator {
             self.lead(stop, || synced.met()).await;
             return Ok(());
         };
-        // A standby answers correctly too: it is ready to take over.
-        synced.met();
-        let mut leading = lease::keep(self.client.clone(), &config).await?;
-        let identity = config.identity;
-        loop {
-            let has_it = *leading.borrow_and_update();
-            self.metrics.leading(&config.name, has_it);
+        let (name, identity) = (config.name.clone(), config.identity.clone());
+        let mut lease = Candidate::start(self.client.clone(), config, self.health.condition("lease"));
+        while !stop.is_cancelled() {
+            let has_it = lease.has_it();
+            self.metrics.leading(&name, has_it);
             if has_it {
-                tracing::info!(identity, lease = config.name, "leading");
+                tracing::info!(identity, lease = name, "leading");
+                synced.unmet("not yet");
                 let term = stop.child_token();
-                let work = self.lead(term.clone(), || ());
-                tokio::pin!(work);
+                let _over = term.clone().drop_guard();
                 tokio::select! {
-                    () = &mut work => {}
+                    () = self.lead(term, || synced.met()) => {}
                     // Lost: whatever is under way is dropped where it stands, which is safe at every point.
-                    _ = leading.wait_for(|has| !has) => tracing::warn!(identity, "no longer leading"),
+                    changed = lease.changed() => {
+                        tracing::warn!(identity, "no longer leading");
+                        changed?;
+                    }
                 }
-                term.cancel();
             } else {
+                // A standby answers correctly too: it is ready to take over.
+                synced.met();
                 tokio::select! {
-                    changed = leading.changed() => if changed.is_err() {
-                        return Err(OperatorError::Lease("its manager ended".to_owned()));
-                    },
+                    changed = lease.changed() => changed?,
                     () = stop.cancelled() => {}
                 }
             }
-            if stop.is_cancelled() {
-                self.metrics.leading(&config.name, false);
-                return Ok(());
-            }
         }
+        lease.give_back().await;
+        self.metrics.leading(&name, false);
+        Ok(())
     }
 
     async fn lead(&self, stop: CancellationToken, synced: impl Fn()) {
