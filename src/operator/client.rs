@@ -34,7 +34,8 @@ pub async fn crds_installed(client: &Client, namespace: Option<&str>) -> Result<
         };
         match api.list_metadata(&ListParams::default().limit(1)).await {
             Ok(_) => Ok(true),
-            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+            // Where the whole group is unknown the answer is no Status, so its reason says nothing.
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
             Err(error) => Err(error),
         }
     }
