@@ -51,3 +51,38 @@ async fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::Cli;
+
+    /// Every command and argument without a word about it, by its path.
+    fn without_help(command: &Command, path: &str) -> Vec<String> {
+        let path = format!("{path} {}", command.get_name());
+        let mut silent: Vec<String> = command
+            .get_arguments()
+            .filter(|argument| argument.get_help().is_none_or(|help| help.to_string().trim().is_empty()))
+            .map(|argument| format!("{path} {}", argument.get_id()))
+            .collect();
+        if command.get_about().is_none_or(|about| about.to_string().trim().is_empty()) {
+            silent.push(path.clone());
+        }
+        silent.extend(command.get_subcommands().flat_map(|command| without_help(command, &path)));
+        silent
+    }
+
+    #[test]
+    fn every_command_and_every_argument_has_help() {
+        let mut command = Cli::command();
+        // With what clap adds itself: help and version.
+        command.build();
+        assert_eq!(without_help(&command, ""), [""; 0]);
+    }
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

@@ -26,7 +26,10 @@ pub fn run(args: &CrdArgs) -> Outcome {
     }
     for (file, yaml) in crds_yaml()? {
         match &args.output {
-            Some(folder) => std::fs::write(folder.join(file), yaml)?,
+            Some(folder) => {
+                let path = folder.join(file);
+                std::fs::write(&path, yaml).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+            }
             None => println!("---\n{}", yaml.trim_start_matches("---\n").trim_end()),
         }
     }

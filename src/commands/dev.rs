@@ -1,7 +1,8 @@
 //! `innkeeper dev`: the operator and the embedded payment provider in one process, for a laptop.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,7 +44,7 @@ pub struct DevArgs {
     /// Where probes and metrics are; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// File that is written once everything is up, with the addresses in it
+    /// File that is written once everything is up, with the payment provider's address in it; removed at the end
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
 }
@@ -77,6 +78,8 @@ pub async fn run(args: DevArgs) -> Outcome {
         None => ConfigWatch::fixed(loaded),
     };
     let ready_file = args.ready_file.clone();
+    // Of a run that was killed.
+    args.ready_file.as_deref().map_or(Ok(()), remove)?;
     let parts = Parts {
         config: Arc::new(config),
         telemetry,
@@ -85,6 +88,7 @@ pub async fn run(args: DevArgs) -> Outcome {
         shutdown,
         client,
         listen: args.listen,
+        listen_setting: "--listen",
         endpoint: url.clone(),
         key: ApiKey::new(secret.trim()),
         namespace: args.namespace,
@@ -100,8 +104,18 @@ pub async fn run(args: DevArgs) -> Outcome {
             }
         })
         .await;
+    let removed = args.ready_file.as_deref().map_or(Ok(()), remove);
     tokio::time::timeout(Duration::from_secs(10), payments.shutdown()).await.ok().transpose()?;
-    outcome
+    outcome.and(removed)
+}
+
+fn remove(file: &Path) -> Outcome {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(format!("cannot remove {}: {error}", file.display()).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn make_namespace(client: &Client, name: &str) -> Result<(), kube::Error> {

@@ -72,6 +72,7 @@ pub async fn run(args: OperatorArgs) -> Outcome {
         shutdown,
         client,
         listen: loaded.http.listen,
+        listen_setting: "http.listen",
         endpoint: loaded.payments.endpoint.clone(),
         key,
         namespace,
@@ -96,6 +97,8 @@ pub struct Parts {
     pub client: Client,
     /// Where its probes and metrics are.
     pub listen: SocketAddr,
+    /// What says so.
+    pub listen_setting: &'static str,
     /// Where its payment provider is.
     pub endpoint: String,
     /// Its key at the payment provider.
@@ -112,7 +115,7 @@ impl Parts {
         let config = self.config.current();
         let listener = TcpListener::bind(self.listen)
             .await
-            .map_err(|e| format!("cannot listen on {}: {e}", self.listen))?;
+            .map_err(|e| format!("cannot listen on {} ({}): {e}", self.listen, self.listen_setting))?;
         tracing::info!(address = %listener.local_addr()?, "probes and metrics");
         let after_draining = CancellationToken::new();
         let _probes_end = after_draining.clone().drop_guard();
@@ -159,8 +162,11 @@ pub async fn kube_config(
 ) -> Result<kube::Config, Box<dyn std::error::Error + Send + Sync>> {
     match file {
         Some(file) => {
-            let read = Kubeconfig::read_from(file)?;
-            Ok(kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await?)
+            let unusable = |e| format!("cannot use the kubeconfig {}: {e}", file.display());
+            let read = Kubeconfig::read_from(file).map_err(unusable)?;
+            Ok(kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
+                .await
+                .map_err(unusable)?)
         }
         None => kube::Config::incluster()
             .map_err(|e| format!("not in a pod ({e}); name a cluster with --kubeconfig FILE").into()),
@@ -171,7 +177,13 @@ fn read_key(file: &Path) -> Result<ApiKey, Box<dyn std::error::Error + Send + Sy
     let text = std::fs::read_to_string(file).map_err(|e| {
         format!("cannot read the payment provider's key {} (payments.keyFile): {e}", file.display())
     })?;
-    Ok(ApiKey::new(text.trim()))
+    let key = text.trim();
+    if key.is_empty() {
+        return Err(
+            format!("the payment provider's key {} (payments.keyFile) is empty", file.display()).into()
+        );
+    }
+    Ok(ApiKey::new(key))
 }
 
 /// Waits until the custom resources are served, and says what it waits for.
