@@ -13,5 +13,6 @@ mod drift;
 mod examples;
 mod readme;
 mod rules;
+mod process;
 mod stories;
 mod support;

@@ -1,6 +1,7 @@
 //! What the integration tests share: the control plane with everything installed, kubectl, and a hotel of their own.
 
 pub mod hotel;
+pub mod process;
 
 use std::io::Write;
 use std::process::{Output, Stdio};

@@ -1,0 +1,112 @@
+//! `innkeeper dev`: everything in one process, for a laptop.
+
+use innkeeper_api::Reason;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::hotel::Hotel;
+use crate::support::process::{Process, ends, innkeeper};
+use crate::support::{PATIENCE, control_plane};
+
+/// The arguments for one hotel, with its state in a folder.
+fn arguments(hotel: &Hotel, folder: &TempDir) -> Vec<String> {
+    let config = folder.path().join("config.yaml");
+    let text = json!({ "operator": { "watchNamespaces": [hotel.namespace] } });
+    std::fs::write(&config, text.to_string()).unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    vec![
+        "dev".to_owned(),
+        format!("--kubeconfig={}", control_plane().kubeconfig().display()),
+        format!("--config={}", config.display()),
+        format!("--state={}", path("state")),
+        format!("--ready-file={}", path("ready")),
+        format!("--namespace={}-system", hotel.namespace),
+        "--listen=127.0.0.1:0".to_owned(),
+        "--payments-listen=127.0.0.1:0".to_owned(),
+    ]
+}
+
+fn start(arguments: &[String]) -> Process {
+    Process::start(innkeeper(&arguments.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+/// Waits for the ready file, and gives the provider's address.
+async fn ready(process: &mut Process, folder: &TempDir) -> String {
+    let file = folder.path().join("ready");
+    let begun = std::time::Instant::now();
+    loop {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        if let Some(url) = text.strip_prefix("payments=").and_then(|url| url.strip_suffix('\n')) {
+            process.ready().await;
+            return url.to_owned();
+        }
+        assert!(process.runs() && begun.elapsed() < PATIENCE, "it is not ready:\n{}", process.log());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+async fn payments(url: &str, folder: &TempDir) -> Vec<Value> {
+    let key = folder.path().join("state/payments.key");
+    let (code, out, err) =
+        ends(&["payments", "list", "-o", "json", "--server", url, "--key-file", key.to_str().unwrap()]).await;
+    assert_eq!(code, Some(0), "{err}");
+    serde_json::from_str(&out).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_books_ends_and_goes_on_with_the_same_ledger_after_a_restart() {
+    let hotel = Hotel::open("dev").await;
+    let folder = TempDir::new().unwrap();
+    let arguments = arguments(&hotel, &folder);
+    let mut dev = start(&arguments);
+    let url = ready(&mut dev, &folder).await;
+    hotel.room("double", 2).await;
+    hotel.reserve("anna", "double").await;
+    hotel.settled("anna", Reason::Confirmed).await;
+    let before = payments(&url, &folder).await;
+    assert_eq!(before.len(), 1);
+    assert_eq!(dev.terminate().await, Some(0), "{}", dev.log());
+    let key = std::fs::read_to_string(folder.path().join("state/payments.key")).unwrap();
+    assert!(!dev.log().contains(key.trim()), "the key is in the log");
+    assert!(!folder.path().join("ready").exists(), "what has ended is not ready");
+
+    // Booked by nobody yet when it starts again.
+    hotel.reserve("ben", "double").await;
+    let mut again = start(&arguments);
+    let url = ready(&mut again, &folder).await;
+    hotel.settled("ben", Reason::Confirmed).await;
+    hotel.cancel("anna").await;
+    hotel.settled("anna", Reason::Cancelled).await;
+    let after = payments(&url, &folder).await;
+    assert_eq!(after.len(), 2, "nobody was charged again");
+    assert_eq!(after[1]["id"], before[0]["id"]);
+    assert_eq!((&after[1]["captured"], &after[1]["refunded"]), (&24_000.into(), &24_000.into()));
+    assert_eq!(again.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn started_twice_it_says_what_is_taken() {
+    let hotel = Hotel::open("dev-twice").await;
+    let folder = TempDir::new().unwrap();
+    let mut first = arguments(&hotel, &folder);
+    let mut dev = start(&first);
+    let url = ready(&mut dev, &folder).await;
+
+    // With its own state, but on the same port.
+    let other = TempDir::new().unwrap();
+    let mut second = arguments(&hotel, &other);
+    let address = url.strip_prefix("http://").unwrap();
+    *second.last_mut().unwrap() = format!("--payments-listen={address}");
+    let (code, _, err) = ends(&second.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!(code, Some(1));
+    assert!(err.contains(&format!("cannot listen on {address}")), "{err}");
+
+    // With the same state, on other ports.
+    let ready_file = first.iter().position(|a| a.starts_with("--ready-file")).unwrap();
+    first.remove(ready_file);
+    let (code, _, err) = ends(&first.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!(code, Some(1));
+    assert!(err.contains("payments.db") && err.contains("use"), "{err}");
+    assert!(dev.runs());
+    assert_eq!(dev.terminate().await, Some(0));
+}

@@ -1,0 +1,9 @@
+//! The program as a process: started, watched, signalled, killed, misconfigured.
+
+mod commands;
+mod configuring;
+mod dev;
+mod ending;
+mod leading;
+mod outages;
+mod running;
