@@ -94,7 +94,7 @@ impl Elector {
     async fn run(mut self, tell: watch::Sender<bool>, stop: CancellationToken, answered: Condition) {
         let renew = self.config.renew;
         // Well before another may take it.
-        let trusted_for = self.config.duration - self.config.duration / 5;
+        let trusted_for = self.config.duration.mul_f64(0.8);
         let mut ours_until: Option<Instant> = None;
         loop {
             let begun = Instant::now();
@@ -122,7 +122,7 @@ impl Elector {
                 Ok(Ok(())) => tracing::info!(lease = self.config.name, "the Lease is given back"),
                 Ok(Err(error)) => tracing::warn!(%error, "the Lease was not given back"),
                 Err(_) => {
-                    tracing::warn!("the Lease was not given back: no answer from the API server in time")
+                    tracing::warn!("the Lease was not given back: no answer from the API server in time");
                 }
             }
         }
