@@ -26,7 +26,7 @@ async fn an_invalid_file_is_refused_with_the_line_and_the_reason(#[case] text: &
     assert_eq!((code, checked), (Some(1), Some(1)));
     output += &check;
     for words in said.iter().chain(&[config.to_str().unwrap()]) {
-        assert_eq!(output.matches(words).count() >= 2, true, "`{words}` is not twice in\n{output}");
+        assert!(output.matches(words).count() >= 2, "`{words}` is not twice in\n{output}");
     }
     assert!(!output.contains("sk_live") && !output.contains("panicked"), "{output}");
 }

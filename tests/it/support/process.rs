@@ -25,7 +25,6 @@ pub struct Process {
     /// Waiting for a child closes its standard input, so this is kept apart from it.
     _leash: Option<ChildStdin>,
     /// What it was started with, which must not go before it.
-    #[expect(dead_code, reason = "kept, not read")]
     folder: Option<Arc<TempDir>>,
     lines: watch::Receiver<Arc<Vec<String>>>,
     http: reqwest::Client,
@@ -125,10 +124,9 @@ impl Process {
             let answer = self.ask(path).await;
             match &answer {
                 Some((status, text)) if is(*status, text) => return text.clone(),
-                _ => {
-                    assert!(begun.elapsed() < PATIENCE, "{path} never came to it: {answer:?}\n{}", self.log())
-                }
+                _ => {}
             }
+            assert!(begun.elapsed() < PATIENCE, "{path} never came to it: {answer:?}\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
