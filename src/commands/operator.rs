@@ -113,6 +113,8 @@ impl Parts {
     /// Runs until the end is asked for, with probes and metrics. `ready` is called once, when everything is up.
     pub async fn run(self, ready: impl FnOnce() + Send) -> Outcome {
         let config = self.config.current();
+        // Before anybody can ask.
+        let starting = self.health.condition("started");
         let listener = TcpListener::bind(self.listen)
             .await
             .map_err(|e| format!("cannot listen on {} ({}): {e}", self.listen, self.listen_setting))?;
@@ -129,12 +131,11 @@ impl Parts {
         if stop.run_until_cancelled(installed).await.is_none() {
             return Ok(());
         }
-        let installation =
-            installation_id(&self.client, &self.namespace, &config.installation.config_map).await?;
+        let installation = installation_id(&self.client, &self.namespace, &config.installation.config_map);
+        let Some(installation) = stop.run_until_cancelled(installation).await else { return Ok(()) };
+        let installation = installation?;
         let cashier = cashier(&config, self.endpoint.clone(), self.key, &self.metrics)?;
-        if let Err(error) = cashier.check().await {
-            tracing::warn!(%error, endpoint = self.endpoint, "the payment provider does not answer yet");
-        }
+        tokio::spawn(ask_provider(cashier.clone(), self.endpoint));
         tracing::info!(installation, namespace = self.namespace, "starting");
         let operator = Operator {
             client: self.client,
@@ -146,9 +147,11 @@ impl Parts {
             metrics: self.metrics,
             health: self.health,
         };
+        let operator = operator.run(stop);
+        starting.met();
         ready();
         let mut outcome = Ok(());
-        let work = async { outcome = operator.run(stop).await };
+        let work = async { outcome = operator.await };
         let drained = self.shutdown.drain(work, DRAIN).await;
         tracing::info!(?drained, "ended");
         Ok(outcome?)
@@ -196,9 +199,17 @@ async fn wait_for_crds(client: &Client, namespace: Option<&str>, health: &Health
             Err(kube::Error::Api(refusal)) => format!("the API server refuses: {}", refusal.message),
             Err(error) => format!("the API server does not answer: {error}"),
         };
+        installed.unmet(problem.as_str());
         tracing::warn!(problem, "waiting for the custom resources");
-        installed.unmet(problem);
         tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+}
+
+/// Says early on what is wrong with the provider or the key. Nobody waits for it: a provider that is down is no reason
+/// not to start.
+async fn ask_provider(cashier: Cashier, endpoint: String) {
+    if let Err(error) = cashier.check().await {
+        tracing::warn!(%error, endpoint, "the payment provider does not answer yet");
     }
 }
 

@@ -49,7 +49,7 @@ pub fn lease_identity() -> String {
 
 /// Somebody who wants the Lease, for good.
 pub struct Candidate {
-    has_it: watch::Receiver<bool>,
+    has_it: watch::Receiver<Option<bool>>,
     task: JoinHandle<()>,
     stop: DropGuard,
 }
@@ -57,15 +57,15 @@ pub struct Candidate {
 impl Candidate {
     /// Begins to try. `answered` is met once the API server has said whose the Lease is.
     pub fn start(client: Client, config: LeaseConfig, answered: Condition) -> Self {
-        let (tell, has_it) = watch::channel(false);
+        let (tell, has_it) = watch::channel(None);
         let stop = CancellationToken::new();
         let elector = Elector { api: Api::namespaced(client, &config.namespace), config, seen: None };
         let task = tokio::spawn(elector.run(tell, stop.clone(), answered));
         Self { has_it, task, stop: stop.drop_guard() }
     }
 
-    /// Whether we have it.
-    pub fn has_it(&mut self) -> bool {
+    /// Whether we have it; `None` until that is known.
+    pub fn has_it(&mut self) -> Option<bool> {
         *self.has_it.borrow_and_update()
     }
 
@@ -91,17 +91,18 @@ struct Elector {
 }
 
 impl Elector {
-    async fn run(mut self, tell: watch::Sender<bool>, stop: CancellationToken, answered: Condition) {
+    async fn run(mut self, tell: watch::Sender<Option<bool>>, stop: CancellationToken, answered: Condition) {
         let renew = self.config.renew;
         // Well before another may take it.
         let trusted_for = self.config.duration.mul_f64(0.8);
-        let mut ours_until: Option<Instant> = None;
+        let (mut known, mut ours_until) = (false, None::<Instant>);
         loop {
             let begun = Instant::now();
             // The end of the process waits for it: a write under way could take effect after the Lease was given back.
             let outcome = tokio::time::timeout(renew, self.attempt()).await;
             match outcome {
                 Ok(Ok(ours)) => {
+                    known = true;
                     answered.met();
                     ours_until = ours.then(|| begun + trusted_for);
                 }
@@ -110,7 +111,8 @@ impl Elector {
             }
             let left = ours_until.map(|until| until.saturating_duration_since(Instant::now()));
             let ours = left.is_some_and(|left| !left.is_zero());
-            tell.send_if_modified(|told| std::mem::replace(told, ours) != ours);
+            // As long as nothing was ever answered, nobody knows.
+            tell.send_if_modified(|told| known && told.replace(ours) != Some(ours));
             let pause = left.filter(|_| ours).map_or(renew, |left| left.min(renew));
             tokio::select! {
                 () = stop.cancelled() => break,

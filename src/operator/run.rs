@@ -9,7 +9,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use innkeeper_api::{Reservation, Room, RoomCalendar};
 use innkeeper_ops::config::ConfigWatch;
 use innkeeper_ops::metrics::{Controller, Metrics, ReconcileResult};
-use innkeeper_ops::probes::Health;
+use innkeeper_ops::probes::{Condition, Health};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config, Error, ReconcileRequest, applier};
 use kube::runtime::events::{Recorder, Reporter};
@@ -49,18 +49,33 @@ pub struct Operator {
 
 impl Operator {
     /// Runs until `stop`; what is under way is finished first.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), OperatorError> {
+    pub fn run(self, stop: CancellationToken) -> impl Future<Output = Result<(), OperatorError>> + Send {
+        // At once, not when first polled: a process that has not begun must not look ready.
         let synced = self.health.condition("caches-synced");
-        let Some(config) = self.lease.clone() else {
-            self.lead(stop, || synced.met()).await;
-            return Ok(());
-        };
+        let lease = self.lease.clone().map(|config| (config, self.health.condition("lease")));
+        async move {
+            match lease {
+                None => self.lead(stop, || synced.met()).await,
+                Some((config, answered)) => self.lead_in_turn(stop, config, answered, &synced).await?,
+            }
+            Ok(())
+        }
+    }
+
+    /// Leads whenever it has the Lease, and gives it back at the end.
+    async fn lead_in_turn(
+        &self,
+        stop: CancellationToken,
+        config: LeaseConfig,
+        answered: Condition,
+        synced: &Condition,
+    ) -> Result<(), OperatorError> {
         let (name, identity) = (config.name.clone(), config.identity.clone());
-        let mut lease = Candidate::start(self.client.clone(), config, self.health.condition("lease"));
+        let mut lease = Candidate::start(self.client.clone(), config, answered);
         while !stop.is_cancelled() {
             let has_it = lease.has_it();
-            self.metrics.leading(&name, has_it);
-            if has_it {
+            self.metrics.leading(&name, has_it == Some(true));
+            if has_it == Some(true) {
                 tracing::info!(identity, lease = name, "leading");
                 synced.unmet("not yet");
                 let term = stop.child_token();
@@ -74,8 +89,10 @@ impl Operator {
                     }
                 }
             } else {
-                // A standby answers correctly too: it is ready to take over.
-                synced.met();
+                if has_it == Some(false) {
+                    // A standby answers correctly too: it is ready to take over.
+                    synced.met();
+                }
                 tokio::select! {
                     changed = lease.changed() => changed?,
                     () = stop.cancelled() => {}
