@@ -86,3 +86,17 @@ async fn payments_are_listed_alike_by_the_running_provider_and_from_its_ledger()
     }
     assert_eq!(seen[0], seen[1]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_valid_configuration_is_said_to_be_so_and_the_printed_defaults_are_one() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("config.yaml");
+    let (_, reference, _) = ends(&["config", "reference"]).await;
+    let defaults = reference.split("```").nth(1).unwrap().strip_prefix("yaml\n").unwrap();
+    for text in ["", defaults] {
+        std::fs::write(&file, text).unwrap();
+        let (code, out, err) = ends(&["config", "check", file.to_str().unwrap()]).await;
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        assert_eq!(out, format!("{} is valid\n", file.display()));
+    }
+}

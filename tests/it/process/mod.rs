@@ -6,4 +6,5 @@ mod dev;
 mod ending;
 mod leading;
 mod outages;
+mod rights;
 mod running;

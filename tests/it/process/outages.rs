@@ -1,13 +1,15 @@
-//! An API server that is not as it should be: without the custom resources, and restarted in the middle of bookings.
+//! What the operator depends on is not as it should be: an API server without the custom resources, or restarted in the
+//! middle of bookings; a provider that never answers.
 
 use innkeeper_api::Reason;
 use innkeeper_ops::config::Config;
-use innkeeper_payments::sandbox::{self, Server};
+use innkeeper_payments::sandbox::{self, Fault, Kind, Match, Server, When};
 use innkeeper_testbed::{ControlPlane, Options};
+use serde_json::json;
 
 use crate::support::hotel::{Hotel, KEY};
 use crate::support::process::{Files, Process};
-use crate::support::{PROJECT, run};
+use crate::support::{PATIENCE, PROJECT, run};
 
 async fn hotel_on(control_plane: &ControlPlane) -> Hotel {
     let key = sandbox::ApiKey::parse(KEY).unwrap();
@@ -20,7 +22,47 @@ async fn hotel_on(control_plane: &ControlPlane) -> Hotel {
     }
 }
 
-/// Books and cancels while the API server goes away and comes back.
+/// A provider that takes requests (of one method, or all) and never answers, and files with the longest patience for it.
+fn hanging(hotel: &Hotel, method: Option<&str>) -> Files {
+    let hang = Kind::Hang { when: When::Before };
+    let matches = Match { method: method.map(str::to_owned), ..Match::default() };
+    hotel.provider.provider().add_fault(Fault { matches, fault: hang, skip: 0, times: None });
+    let mut files = Files::of(hotel);
+    files.set("payments.requestTimeout", json!("5m"));
+    files
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_never_answers_keeps_nobody_from_starting() {
+    let hotel = Hotel::open("hanging").await;
+    let mut operator = hanging(&hotel, None).operator();
+    operator.leads().await;
+    assert_eq!(operator.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_that_is_never_answered_is_left_to_the_next_one_when_draining_takes_too_long() {
+    let hotel = Hotel::open("hanging").await;
+    let files = hanging(&hotel, Some("POST"));
+    let mut operator = files.operator();
+    operator.leads().await;
+    hotel.room("double", 1).await;
+    let provider = hotel.provider.provider();
+    let mut activity = provider.activity();
+    hotel.reserve("anna", "double").await;
+    let sent = activity.wait_for(|_| provider.faults().iter().any(|f| f.hits > 0));
+    tokio::time::timeout(PATIENCE, sent).await.expect("the charge is sent").unwrap();
+    assert_eq!(operator.terminate().await, Some(0));
+    operator.says("draining took too long").await;
+
+    provider.remove_faults(None);
+    let _next = files.operator();
+    hotel.settled("anna", Reason::Confirmed).await;
+    assert_eq!(hotel.accounts().await.len(), 1);
+    assert_eq!(hotel.money_kept().await, 24_000);
+}
+
+/// Books while the API server goes away and comes back.
 async fn books_through_a_restart(control_plane: &ControlPlane, hotel: &Hotel, operators: &mut [Process]) {
     const GUESTS: u32 = 12;
     hotel.room("double", GUESTS / 2).await;
@@ -58,7 +100,8 @@ async fn without_its_resources_it_waits_and_says_so_and_bookings_outlive_a_resta
     let files = Files::on(&hotel, control_plane.kubeconfig());
     let operator = files.operator();
     operator.says("not installed: Room, Reservation, RoomCalendar").await;
-    let why = operator.answers("/readyz", |status, text| status == 503 && text.contains("installed")).await;
+    let why =
+        operator.answers("/readyz", |status, text| status == 503 && text.contains("not installed")).await;
     assert!(why.contains("crds-installed: not installed: Room, Reservation, RoomCalendar"), "{why}");
     assert_eq!(operator.ask("/livez").await.map(|(status, _)| status), Some(200));
 

@@ -15,6 +15,7 @@ async fn a_leader_is_ready_once_its_caches_are_synced_and_a_standby_is_ready_too
     leader.ready().await;
     standby.ready().await;
     for process in [&leader, &standby] {
+        assert!(process.log().contains("starting"), "not ready before it has begun");
         assert_eq!(process.ask("/readyz").await, Some((200, "ok\n".to_owned())));
         assert_eq!(process.ask("/livez").await, Some((200, "ok\n".to_owned())));
         process.answers("/metrics", |_, text| text.contains("leader_election_master_status{")).await;

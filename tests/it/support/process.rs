@@ -67,14 +67,19 @@ impl Process {
         self.lines.borrow().join("\n")
     }
 
-    /// Waits for a line of its log, and gives it.
+    /// Waits for a line of its log with these words, and gives it.
     pub async fn says(&self, what: &str) -> String {
+        self.says_like(|line| line.contains(what))
+            .await
+            .unwrap_or_else(|| panic!("it never said `{what}`; it said:\n{}", self.log()))
+    }
+
+    /// Waits for a line of its log, and gives it; none if it ends or too much time passes without one.
+    pub async fn says_like(&self, is: impl Fn(&str) -> bool) -> Option<String> {
         let mut lines = self.lines.clone();
-        let found = lines.wait_for(|lines| lines.iter().any(|line| line.contains(what)));
-        let Ok(Ok(lines)) = tokio::time::timeout(PATIENCE, found).await else {
-            panic!("it never said `{what}`; it said:\n{}", self.log());
-        };
-        lines.iter().find(|line| line.contains(what)).unwrap().clone()
+        let found = lines.wait_for(|lines| lines.iter().any(|line| is(line)));
+        let lines = tokio::time::timeout(PATIENCE, found).await.ok()?.ok()?;
+        lines.iter().find(|line| is(line)).cloned()
     }
 
     /// Sends it a signal, by its name without SIG.
@@ -219,6 +224,12 @@ impl Files {
     /// The same with another kubeconfig.
     pub fn with_kubeconfig(mut self, kubeconfig: &Path) -> Self {
         kubeconfig.clone_into(&mut self.kubeconfig);
+        self
+    }
+
+    /// The same with another namespace of the operator's own.
+    pub fn with_namespace(mut self, namespace: &str) -> Self {
+        namespace.clone_into(&mut self.namespace);
         self
     }
 
