@@ -7,20 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use innkeeper_api::{
-    ConditionStatus, ConditionType, Month, OPERATOR_MANAGER, Reservation, Room, RoomCalendar,
-    RoomCalendarFields, UID_LABEL,
-};
+use innkeeper_api::{Month, OPERATOR_MANAGER, Room, RoomCalendar, RoomCalendarFields, UID_LABEL};
 use innkeeper_booking::allotment::{self, Ask, RoomSeen};
 use innkeeper_booking::inventory::{self, Stay};
 use innkeeper_booking::knowledge::NightsKnown;
-use innkeeper_booking::status::{Stage, stage};
 use innkeeper_ops::metrics::{CalendarWrite, Metrics};
 use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
 
 use crate::cache::{Cache, Key};
 use crate::error::WriteError;
+use crate::occupant::{self, Occupant};
 
 /// How often a batch is decided anew before everybody is told to come back.
 const ROUNDS: usize = 8;
@@ -31,7 +28,7 @@ pub struct Book {
     cache: Arc<Cache>,
     metrics: Metrics,
     rooms: Api<Room>,
-    reservations: Api<Reservation>,
+    reservations: Api<Occupant>,
     calendars: Api<RoomCalendar>,
     /// As our own writes and reads returned them; `None` is a month that has no calendar.
     view: BTreeMap<Month, Option<RoomCalendar>>,
@@ -66,7 +63,7 @@ impl Book {
     pub fn new(client: &Client, room: Key, cache: Arc<Cache>, metrics: Metrics) -> Self {
         Self {
             rooms: Api::namespaced(client.clone(), &room.0),
-            reservations: Api::namespaced(client.clone(), &room.0),
+            reservations: occupant::api(client, &room.0),
             calendars: Api::namespaced(client.clone(), &room.0),
             room,
             cache,
@@ -191,17 +188,17 @@ impl Book {
 
     /// Who holds nights of this month, from an uncached list of the Room's Reservations.
     async fn who_is_there(&self, month: Month) -> Result<Vec<Stay>, Setback> {
-        Ok(self.list().await?.iter().filter_map(|r| held(r, month)).collect())
+        Ok(self.list().await?.iter().filter_map(|r| occupant::stay_in(r, month)).collect())
     }
 
     /// UIDs that may hold nights of the Room: its Reservations that are there and have not ended without nights.
     async fn who_may_hold(&self) -> Result<BTreeSet<String>, Setback> {
-        let may = |r: &&Reservation| !r.status.as_ref().is_some_and(|s| matches!(stage(s), Stage::Closed(_)));
-        Ok(self.list().await?.iter().filter(may).filter_map(ResourceExt::uid).collect())
+        let all = self.list().await?;
+        Ok(all.iter().filter(|r| !occupant::has_ended(r)).filter_map(ResourceExt::uid).collect())
     }
 
     /// The Room's Reservations, past the cache.
-    async fn list(&self) -> Result<Vec<Reservation>, Setback> {
+    async fn list(&self) -> Result<Vec<Occupant>, Setback> {
         let selector = format!("spec.roomName={}", self.room.1);
         let mut params = ListParams::default().fields(&selector).limit(500);
         let mut all = Vec::new();
@@ -271,13 +268,4 @@ fn labels(room_uid: &str) -> BTreeMap<String, String> {
 
 fn size(calendar: &RoomCalendar) -> u64 {
     serde_json::to_vec(calendar).map_or(0, |bytes| bytes.len() as u64)
-}
-
-/// The stay of a Reservation that holds nights of a month.
-fn held(reservation: &Reservation, month: Month) -> Option<Stay> {
-    let status = reservation.status.as_ref()?;
-    status.conditions.get(&ConditionType::Allocated).filter(|c| c.status == ConditionStatus::True)?;
-    let spec = &reservation.spec;
-    let stay = Stay { uid: reservation.uid()?, from: spec.check_in, to: spec.check_out, units: spec.units };
-    stay.months().contains(&month).then_some(stay)
 }

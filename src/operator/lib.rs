@@ -14,6 +14,7 @@ mod effects;
 mod error;
 mod identity;
 mod lease;
+mod occupant;
 mod queue;
 mod reservation;
 mod room;
