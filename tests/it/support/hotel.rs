@@ -119,7 +119,7 @@ impl Hotel {
             at_once: 64,
         };
         let mut config = self.config.clone();
-        config.operator.watch_namespaces = vec![self.namespace.clone()];
+        config.operator.watch_namespaces.push(self.namespace.clone());
         let operator = Operator {
             client,
             cashier: Cashier::new(stripe, limits, metrics.clone()),

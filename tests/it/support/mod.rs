@@ -1,7 +1,12 @@
 //! What the integration tests share: the control plane with everything installed, kubectl, and a hotel of their own.
 
+pub mod checker;
+pub mod faults;
+pub mod gate;
+pub mod history;
 pub mod hotel;
 pub mod process;
+pub mod valve;
 
 use std::io::Write;
 use std::process::{Output, Stdio};
