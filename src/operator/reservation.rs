@@ -254,6 +254,9 @@ impl Pass<'_> {
     /// Counts what has ended, and tells people what needs one of them.
     async fn tell(&self, before: &ReservationStatus, after: &ReservationStatus) {
         let (was, is) = (stage(before), stage(after));
+        if is != Stage::Open {
+            self.scope.no_longer_waits(&self.room_key(), &self.key);
+        }
         if was != is {
             tracing::info!(namespace = self.key.0, reservation = self.key.1, from = ?was, to = ?is, "moved on");
             let outcome = match is {

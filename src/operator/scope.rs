@@ -113,6 +113,17 @@ impl Scope {
         }
     }
 
+    /// A Reservation no longer waits for a Room.
+    pub fn no_longer_waits(&self, room: &Key, reservation: &Key) {
+        let mut waiting = lock(&self.waiting);
+        if let Some(who) = waiting.get_mut(room) {
+            who.remove(reservation);
+            if who.is_empty() {
+                waiting.remove(room);
+            }
+        }
+    }
+
     /// Remembers that a Reservation waits for a Room.
     pub fn wait_for_room(&self, room: Key, reservation: Key) {
         lock(&self.waiting).entry(room).or_default().insert(reservation);

@@ -18,20 +18,19 @@ pub(super) fn plan(context: &Context<'_>) -> Plan {
     let room = match context.observed.room {
         RoomView::Absent => {
             let name = &context.reservation().spec.room_name;
-            let message = format!(
-                "There is no Room {name:?} in this namespace yet; it is waited for until the deadline."
+            return wait(
+                context,
+                Reason::RoomNotFound,
+                &format!("There is no Room {name:?} in this namespace."),
             );
-            return wait(context, Reason::RoomNotFound, &message);
         }
         RoomView::There(room) => room,
     };
     match SellableRoom::check(&room.spec) {
         Err(fault) => {
-            let message = format!(
-                "Room {:?} cannot be sold as it is written: {fault}. It is waited for until the deadline.",
-                context.reservation().spec.room_name
-            );
-            wait(context, Reason::RoomNotReady, &message)
+            let name = &context.reservation().spec.room_name;
+            let what = format!("Room {name:?} cannot be sold as it is written: {fault}.");
+            wait(context, Reason::RoomNotReady, &what)
         }
         Ok(sellable) => decide(context, room, &sellable),
     }
@@ -54,7 +53,7 @@ fn deadline(context: &Context<'_>) -> Timestamp {
     })
 }
 
-fn wait(context: &Context<'_>, reason: Reason, message: &str) -> Plan {
+fn wait(context: &Context<'_>, reason: Reason, what: &str) -> Plan {
     let deadline = deadline(context);
     if context.now >= deadline {
         if !context.observed.known.room_is_fresh {
@@ -62,11 +61,12 @@ fn wait(context: &Context<'_>, reason: Reason, message: &str) -> Plan {
         }
         let refusal = Refusal {
             reason: Reason::TimedOut,
-            message: format!("The deadline passed. The last that was seen: {message}"),
+            message: format!("{what} It was waited for until the deadline."),
         };
         return Plan::Write(Box::new(status::refused(&context.status, &refusal, context.now)));
     }
-    let waiting = status::waiting(&context.status, reason, message, deadline, context.now);
+    let message = format!("{what} It is waited for until the deadline.");
+    let waiting = status::waiting(&context.status, reason, &message, deadline, context.now);
     // A Room applied together with the Reservation may not have been seen yet: nothing is said of it on an old view.
     if waiting != context.status && !context.observed.known.room_is_fresh {
         return Plan::Do(Effect::ReadRoom);
