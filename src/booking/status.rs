@@ -13,7 +13,7 @@ use innkeeper_api::{ConditionType, FactKind, Phase, Reason, ReservationStatus};
 
 pub use closing::{
     cancelling, closed, payment_unknown, refund_failed, refund_pending, refund_unanswered, rejecting,
-    withdrawing,
+    released, withdrawing,
 };
 pub use opening::{accepted, refused, undecided, waiting};
 pub use running::{charge_processing, charge_unanswered, confirmed, declined};

@@ -1,16 +1,17 @@
-//! What is put right by itself: holders that nobody stands for, and a process that slept between looking and acting.
+//! What is put right by itself: holders that nobody stands for, a process that slept between looking and acting, nights
+//! whose refund is stuck.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use innkeeper_api::Reason;
+use innkeeper_api::{ConditionStatus, ConditionType, Reason, Reservation};
 use innkeeper_payments::sandbox::{Fault, Kind, Match, When};
 use jiff::Timestamp;
 use kube::api::PostParams;
 
 use crate::support::eventually_async;
-use crate::support::hotel::Hotel;
+use crate::support::hotel::{Hotel, is};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_whose_reservation_is_gone_is_swept_out_and_the_others_stay() {
@@ -81,5 +82,35 @@ async fn a_process_that_slept_after_looking_looks_again_before_it_charges() {
         calls.iter().filter(|c| c.path == "/v1/payment_intents").map(|c| c.method.as_str()).collect();
     assert_eq!(order, ["POST", "GET", "GET", "POST"], "looked again after it slept");
     assert_eq!(hotel.money_kept().await, 24_000);
+    operator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nights_of_a_cancelled_stay_are_sold_again_while_its_refund_is_stuck() {
+    let hotel = Hotel::open("stuck").await;
+    let operator = hotel.operator();
+    hotel.room("double", 1).await;
+    hotel.reserve("nora", "double").await;
+    hotel.settled("nora", Reason::Confirmed).await;
+    let provider = hotel.provider.provider();
+    let refunds =
+        Match { method: Some("POST".to_owned()), path: Some("/v1/refunds".to_owned()), ..Match::default() };
+    let fault = Kind::ServerError { when: When::Before, stored: false };
+    provider.add_fault(Fault { matches: refunds, fault, skip: 0, times: None });
+    hotel.cancel("nora").await;
+    let free = |r: Option<&Reservation>| {
+        r.is_some_and(|r| is(r, &ConditionType::Allocated, ConditionStatus::False, &Reason::Released))
+    };
+    hotel.until("nora", free).await;
+
+    hotel.reserve("otto", "double").await;
+    hotel.settled("otto", Reason::Confirmed).await;
+    let nora = hotel.reservations().get("nora").await.unwrap();
+    assert!(is(&nora, &ConditionType::Settled, ConditionStatus::False, &Reason::Cancelling));
+    assert!(is(&nora, &ConditionType::Refunded, ConditionStatus::False, &Reason::Pending));
+
+    provider.remove_faults(None);
+    hotel.settled("nora", Reason::Cancelled).await;
+    assert_eq!(hotel.money_kept().await, 24_000, "Nora's money went back, Otto's is there");
     operator.stop().await;
 }

@@ -3,7 +3,7 @@
 //! Nothing here happens before the decision is stored. A charge whose outcome is unknown is looked up; where there is
 //! none, it is fenced, so that it can never land after the end was written.
 
-use innkeeper_api::{Decision, Reason};
+use innkeeper_api::{ConditionStatus, ConditionType, Decision, Reason};
 
 use super::Context;
 use crate::knowledge::{ChargeKnown, NightsKnown};
@@ -36,7 +36,7 @@ pub(super) fn asked(context: &Context<'_>) -> Option<Plan> {
 pub(super) fn plan(context: &Context<'_>, end: End) -> Plan {
     let intent = match money(context) {
         Money::Settled(intent) => intent,
-        Money::Next(plan) => return plan,
+        Money::Next(plan) => return meanwhile(context, plan),
     };
     match context.observed.known.nights {
         NightsKnown::Released => {
@@ -44,6 +44,24 @@ pub(super) fn plan(context: &Context<'_>, end: End) -> Plan {
         }
         NightsKnown::Busy => Plan::Wait(Wake::Retry),
         _ => Plan::Do(Effect::Release(context.stay())),
+    }
+}
+
+/// Where the money takes its time, days it may be, the nights do not wait for it: they are given up already, and somebody
+/// else may have them. That they are free is said in the same write as what is said of the money.
+fn meanwhile(context: &Context<'_>, next: Plan) -> Plan {
+    let said = match &next {
+        Plan::Do(_) => return next,
+        Plan::Write(status) => status,
+        Plan::Wait(_) => &context.status,
+    };
+    let allocated = said.conditions.get(&ConditionType::Allocated);
+    let held = allocated.is_some_and(|c| c.status == ConditionStatus::True);
+    match context.observed.known.nights {
+        NightsKnown::Released if held => Plan::Write(Box::new(status::released(said, context.now))),
+        NightsKnown::Released | NightsKnown::Busy => next,
+        _ if held || context.observed.in_calendars => Plan::Do(Effect::Release(context.stay())),
+        _ => next,
     }
 }
 

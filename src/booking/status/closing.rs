@@ -131,6 +131,14 @@ pub fn refund_failed(
     draft.fact(FactKind::RefundFailed, Some(why), Some(due)).done()
 }
 
+/// The nights are free again while the money is still on its way.
+#[must_use]
+pub fn released(before: &ReservationStatus, now: Timestamp) -> ReservationStatus {
+    let mut draft = Draft::of(before, now);
+    draft.status.allocation = None;
+    draft.set(C::Allocated, False, Reason::Released, "No night is held.").done()
+}
+
 /// The provider does not know the payment that it gave us the id of: a person must look.
 #[must_use]
 pub fn payment_unknown(before: &ReservationStatus, now: Timestamp) -> ReservationStatus {

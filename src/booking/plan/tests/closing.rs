@@ -230,3 +230,19 @@ fn once_decided_it_is_not_decided_again() {
     let known = new().withdrawing().cancelled().looked(Some(captured()));
     assert_eq!(known.then(), "refund #1 24000 of pi_1");
 }
+
+/// Cancelled with its refund on its way for days.
+fn on_its_way() -> Known {
+    new().cancelling(100).looked(Some(refunds(&[(24_000, RefundState::Pending, Some(1))])))
+}
+
+#[rstest]
+#[case::are_released_at_once(on_its_way(), RELEASE)]
+#[case::which_is_said_with_the_money(on_its_way().nights(NightsKnown::Released), "write Cancelling Cancelling")]
+#[case::once(on_its_way().nights(NightsKnown::Released).written(), "poll")]
+#[case::and_not_asked_again(on_its_way().nights(NightsKnown::Released).written().nights(NightsKnown::NotAsked), "poll")]
+#[case::also_while_the_provider_is_away(new().cancelling(100).learn(Answer::Look(Err(lost()))), RELEASE)]
+#[case::or_later_where_the_calendars_are_busy(on_its_way().nights(NightsKnown::Busy).written(), "poll")]
+fn nights_do_not_wait_for_money_that_takes_its_time(#[case] known: Known, #[case] then: &str) {
+    assert_eq!(known.then(), then);
+}
