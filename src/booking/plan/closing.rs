@@ -140,8 +140,7 @@ fn unanswered(context: &Context<'_>, error: &ProviderError) -> Plan {
         error,
         ProviderError::InFlight | ProviderError::RateLimited { .. } | ProviderError::Mismatch
     );
-    let stalled = context.status.conditions.reason(&innkeeper_api::ConditionType::Refunded)
-        == Some(&Reason::RefundFailed);
+    let stalled = context.status.conditions.reason(&ConditionType::Refunded) == Some(&Reason::RefundFailed);
     if quiet || stalled {
         return Plan::Wait(Wake::Retry);
     }
