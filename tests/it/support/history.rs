@@ -95,6 +95,9 @@ impl Drop for History {
 async fn record(api: Api<DynamicObject>, mut from: String, seen: Arc<Mutex<Vec<DynamicObject>>>) {
     let params = WatchParams::default().timeout(290);
     loop {
+        // The pause is where this task ends with its runtime: the client's own task may have ended before it, and then
+        // every call fails at once and nothing here would ever wait.
+        tokio::time::sleep(Duration::from_millis(5)).await;
         let Ok(events) = api.watch(&params, &from).await else { continue };
         let mut events = events.boxed();
         while let Some(Ok(event)) = events.next().await {
