@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{StreamExt, TryStreamExt};
@@ -37,6 +38,8 @@ pub struct Cache {
     pub rooms: Store<Guarded<Room>>,
     /// Calendars.
     pub calendars: Store<Guarded<RoomCalendar>>,
+    /// How many of the three kinds have been listed once.
+    listed: AtomicUsize,
     by_uid: Mutex<HashMap<String, Key>>,
     calendars_of: Mutex<HashMap<Key, BTreeSet<String>>>,
 }
@@ -60,6 +63,7 @@ impl Cache {
             reservations: writers.reservations.as_reader(),
             rooms: writers.rooms.as_reader(),
             calendars: writers.calendars.as_reader(),
+            listed: AtomicUsize::new(0),
             by_uid: Mutex::default(),
             calendars_of: Mutex::default(),
         };
@@ -72,6 +76,16 @@ impl Cache {
         let _ = self.reservations.wait_until_ready().await;
         let _ = self.rooms.wait_until_ready().await;
         let _ = self.calendars.wait_until_ready().await;
+    }
+
+    /// One more kind has been listed.
+    pub fn one_listed(&self) {
+        self.listed.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether all three have been listed once: before that, what is not there may only not have been seen.
+    pub fn is_whole(&self) -> bool {
+        self.listed.load(Ordering::SeqCst) >= 3
     }
 
     /// A Reservation as last seen.
@@ -139,6 +153,7 @@ pub async fn follow<K>(
     client: Client,
     namespace: Option<String>,
     mut writer: Writer<Guarded<K>>,
+    cache: Arc<Cache>,
     mut touched: impl FnMut(&Guarded<K>, bool),
 ) where
     K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
@@ -153,6 +168,7 @@ pub async fn follow<K>(
         namespace.map_or_else(|| Api::all(client.clone()), |ns| Api::namespaced(client.clone(), &ns));
     let kind = K::kind(&());
     let reader = writer.as_reader();
+    let mut listed = false;
     let mut events = watcher(api, watcher::Config::default().any_semantic())
         .modify(|object| object.meta_mut().managed_fields = None)
         .default_backoff()
@@ -171,6 +187,9 @@ pub async fn follow<K>(
                     // and nobody would wake them again.
                     Event::Init | Event::InitApply(_) => {}
                     Event::InitDone => {
+                        if !std::mem::replace(&mut listed, true) {
+                            cache.one_listed();
+                        }
                         for object in reader.state() {
                             report_broken(&*object, &kind);
                             touched(&object, true);

@@ -35,6 +35,10 @@ const AFTER_CONFLICT: Duration = Duration::from_millis(100);
 pub async fn reconcile(seen: Arc<Guarded<Reservation>>, scope: Arc<Scope>) -> Result<Action, ReconcileError> {
     // One that does not decode was reported by the watch; another version of the operator wrote it.
     let Ok(seen) = &seen.0 else { return Ok(Action::await_change()) };
+    // Right after the start a calendar that is not there yet would read as a month in which nothing is sold.
+    if !scope.cache.is_whole() {
+        return Ok(Action::requeue(Duration::from_millis(50)));
+    }
     let current = scope.written.newest(seen).unwrap_or_else(|| Arc::new(seen.clone()));
     let settings = scope.settings();
     Pass {

@@ -22,6 +22,10 @@ use crate::writes;
 /// Looks at one Room.
 pub async fn reconcile(seen: Arc<Guarded<Room>>, scope: Arc<Scope>) -> Result<Action, ReconcileError> {
     let Ok(room) = &seen.0 else { return Ok(Action::await_change()) };
+    // Right after the start a calendar that is not there yet would read as a month in which nothing is sold.
+    if !scope.cache.is_whole() {
+        return Ok(Action::requeue(Duration::from_millis(50)));
+    }
     let key = key_of(room);
     if let Some(rest) = too_soon(&scope, room) {
         return Ok(Action::requeue(rest));

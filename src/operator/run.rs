@@ -228,6 +228,7 @@ fn watches(
         client.clone(),
         namespace.clone(),
         writers.reservations,
+        Arc::clone(&scope.cache),
         move |object, there| {
             by_reservation.cache.index_reservation(object, there);
             if there {
@@ -237,26 +238,38 @@ fn watches(
             }
         },
     );
-    let rooms = follow::<Room>(client.clone(), namespace.clone(), writers.rooms, move |object, there| {
-        let key = key_of(object);
-        by_room.room_changed(&key);
-        if there {
-            by_room.wake_room.wake(&key);
-        } else {
-            for name in by_room.cache.calendars_of(&key) {
-                calendars_of_room.wake(&(key.0.clone(), name));
+    let rooms = follow::<Room>(
+        client.clone(),
+        namespace.clone(),
+        writers.rooms,
+        Arc::clone(&scope.cache),
+        move |object, there| {
+            let key = key_of(object);
+            by_room.room_changed(&key);
+            if there {
+                by_room.wake_room.wake(&key);
+            } else {
+                for name in by_room.cache.calendars_of(&key) {
+                    calendars_of_room.wake(&(key.0.clone(), name));
+                }
             }
-        }
-    });
-    let calendars = follow::<RoomCalendar>(client, namespace, writers.calendars, move |object, there| {
-        let room = by_calendar.cache.index_calendar(object, there);
-        if let Some(room) = room {
-            by_calendar.wake_room.wake(&room);
-        }
-        if there {
-            wake_calendar.wake(&key_of(object));
-        }
-    });
+        },
+    );
+    let calendars = follow::<RoomCalendar>(
+        client,
+        namespace,
+        writers.calendars,
+        Arc::clone(&scope.cache),
+        move |object, there| {
+            let room = by_calendar.cache.index_calendar(object, there);
+            if let Some(room) = room {
+                by_calendar.wake_room.wake(&room);
+            }
+            if there {
+                wake_calendar.wake(&key_of(object));
+            }
+        },
+    );
     async move {
         tokio::join!(reservations, rooms, calendars);
     }
