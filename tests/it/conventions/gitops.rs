@@ -164,6 +164,8 @@ async fn a_reservation_and_its_room_may_be_pruned_together() {
     let hotel = &story.hotel;
     apply(hotel, How::Forced, MANIFEST).await;
     hotel.settled("anna", Reason::Confirmed).await;
+    // The policy reads the Room's status, which follows a booking within its interval.
+    hotel.room_until("double", |r| r.status.as_ref().is_some_and(|s| s.stays_ahead == 1)).await;
     // The Room is kept until its stays have gone: the message says what it waits for.
     let refused = kubectl(&["delete", "rm/double", "-n", &hotel.namespace]);
     assert!(!refused.status.success());
