@@ -2,7 +2,7 @@
 //! and before the answer is known.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use http::Method;
 use kube::Client;
@@ -49,6 +49,8 @@ struct State {
     moment: Moment,
     /// Counts down to the one that is stopped.
     left: AtomicU32,
+    /// It has come, and is or will be stopped.
+    come: AtomicBool,
     reached: watch::Sender<bool>,
     open: watch::Sender<bool>,
 }
@@ -58,7 +60,8 @@ impl Valve {
     pub fn stopping(number: u32, which: Which, moment: Moment) -> Self {
         let left = AtomicU32::new(number);
         let (reached, open) = (watch::Sender::default(), watch::Sender::default());
-        Self { state: Arc::new(State { which, moment, left, reached, open }) }
+        let come = AtomicBool::new(false);
+        Self { state: Arc::new(State { which, moment, left, come, reached, open }) }
     }
 
     /// The client, for an operator.
@@ -69,6 +72,9 @@ impl Valve {
             async move {
                 let stopped = state.which.fits(request.method(), request.uri().path())
                     && state.left.fetch_sub(1, Ordering::SeqCst) == 1;
+                if stopped {
+                    state.come.store(true, Ordering::SeqCst);
+                }
                 if stopped && state.moment == Moment::Before {
                     state.stop().await;
                 }
@@ -88,14 +94,20 @@ impl Valve {
         tokio::time::timeout(PATIENCE, reached.wait_for(|r| *r)).await.expect("the request comes").unwrap();
     }
 
-    /// Waits until the request has come, or the other thing has happened; says whether it has come.
+    /// Waits until the request has come, or the other thing has happened; says whether it has come. A request whose
+    /// effect makes the other thing happen has come, though its answer is still on its way.
     pub async fn reached_before(&self, other: impl Future<Output = ()>) -> bool {
         let mut reached = self.state.reached.subscribe();
         tokio::select! {
             biased;
-            _ = reached.wait_for(|r| *r) => true,
-            () = other => false,
+            _ = reached.wait_for(|r| *r) => return true,
+            () = other => {}
         }
+        let come = self.state.come.load(Ordering::SeqCst);
+        if come {
+            self.reached().await;
+        }
+        come
     }
 
     /// Lets the request go on.
