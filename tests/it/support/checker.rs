@@ -1,19 +1,14 @@
-//! Counts for itself whether the promises hold: from the provider's books, the calendars and the specs. Of a status it
-//! believes nothing but the outcome that it claims, and holds it to that.
+//! Holds one hotel to the promises, once it is at rest.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use innkeeper_api::{
-    Collect, ConditionStatus, ConditionType, Reason, Reservation, RoomCalendar, nights, uid_of_holder,
-};
-use innkeeper_payments::sandbox::{Account, Call, IntentStatus, RefundStatus};
-use jiff::civil::Date;
-use kube::ResourceExt;
+use innkeeper_checker::{Evidence, Expected};
+use innkeeper_payments::sandbox::Account;
 use kube::api::ListParams;
 
-use super::hotel::{Hotel, kept};
+pub use innkeeper_checker::claimed;
+
+use super::hotel::Hotel;
 
 /// How long it may take until everything is at rest.
 const REST: Duration = Duration::from_secs(60);
@@ -23,32 +18,13 @@ pub struct Checker<'a> {
     hotel: &'a Hotel,
     /// The hotel whose provider took the money.
     paid_at: &'a Hotel,
-    nightly: i64,
-    prices: BTreeMap<String, i64>,
-    keeps: BTreeMap<String, i64>,
-    left_alone: BTreeSet<String>,
-}
-
-/// Everything that is judged, read at one moment.
-struct Evidence {
-    reservations: Vec<Reservation>,
-    calendars: Vec<RoomCalendar>,
-    capacities: BTreeMap<String, u32>,
-    accounts: Vec<Account>,
-    calls: Vec<Call>,
+    expected: Expected,
 }
 
 impl<'a> Checker<'a> {
     /// Of a hotel that takes 120.00 for a unit and a night.
     pub fn of(hotel: &'a Hotel) -> Self {
-        Self {
-            hotel,
-            paid_at: hotel,
-            nightly: 12_000,
-            prices: BTreeMap::new(),
-            keeps: BTreeMap::new(),
-            left_alone: BTreeSet::new(),
-        }
+        Self { hotel, paid_at: hotel, expected: Expected::nightly(12_000) }
     }
 
     /// Where the money is at another hotel's provider.
@@ -59,25 +35,25 @@ impl<'a> Checker<'a> {
 
     /// What a unit costs for a night, in minor units.
     pub fn nightly(mut self, minor_units: i64) -> Self {
-        self.nightly = minor_units;
+        self.expected = self.expected.at(minor_units);
         self
     }
 
     /// What one stay costs, where that is something else.
     pub fn price(mut self, name: &str, minor_units: i64) -> Self {
-        self.prices.insert(name.to_owned(), minor_units);
+        self.expected = self.expected.price(name, minor_units);
         self
     }
 
     /// What the hotel keeps of a cancelled stay; nothing where this is not said.
     pub fn keeps(mut self, name: &str, minor_units: i64) -> Self {
-        self.keeps.insert(name.to_owned(), minor_units);
+        self.expected = self.expected.keeps(name, minor_units);
         self
     }
 
     /// One that is not to be settled, because nobody can.
     pub fn leaves(mut self, name: &str) -> Self {
-        self.left_alone.insert(name.to_owned());
+        self.expected = self.expected.leaves(name);
         self
     }
 
@@ -85,10 +61,10 @@ impl<'a> Checker<'a> {
     pub async fn check(self) {
         let begun = Instant::now();
         loop {
-            let evidence = Evidence::of(self.hotel, self.paid_at).await;
-            let broken = self.always(&evidence);
+            let evidence = evidence(self.hotel, self.paid_at).await;
+            let broken = self.expected.always(&evidence);
             assert!(broken.is_empty(), "never to be: {broken:#?}\n{}", evidence.books());
-            let broken = self.at_rest(&evidence);
+            let broken = self.expected.at_rest(&evidence);
             if broken.is_empty() {
                 return;
             }
@@ -97,218 +73,16 @@ impl<'a> Checker<'a> {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-
-    fn price_of(&self, reservation: &Reservation) -> i64 {
-        let spec = &reservation.spec;
-        if spec.payment.collect != Collect::Online {
-            return 0;
-        }
-        let usual = || {
-            let nights = i64::try_from(nights(spec.check_in, spec.check_out).count()).unwrap();
-            nights * i64::from(spec.units) * self.nightly
-        };
-        self.prices.get(&reservation.name_any()).copied().unwrap_or_else(usual)
-    }
-
-    /// I1, I3, I4, and the part of I2 and I9 that one moment shows.
-    fn always(&self, evidence: &Evidence) -> Vec<String> {
-        let mut broken = Vec::new();
-        let by_uid = evidence.by_uid();
-        for (uid, accounts) in &by_uid {
-            let captures = accounts.iter().filter(|a| a.intent.amount_received > 0).count();
-            if captures > 1 {
-                broken.push(format!("I3: {uid} was charged {captures} times"));
-            }
-            let net: i64 = accounts.iter().map(|a| kept(a)).sum();
-            let known = evidence.reservations.iter().find(|r| r.metadata.uid.as_deref() == Some(uid));
-            let price = known.map_or(i64::MAX, |r| self.price_of(r));
-            if !(0..=price).contains(&net) {
-                broken.push(format!("I1: {uid} has paid {net} net, and the price is {price}"));
-            }
-        }
-        let mut meant: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        for call in &evidence.calls {
-            if let Some(key) = &call.key {
-                meant.entry(key).or_default().insert(meaning(call));
-            }
-        }
-        for (key, meanings) in meant.iter().filter(|(_, m)| m.len() > 1) {
-            broken.push(format!("I4: the key {key} was used for {meanings:?}"));
-        }
-        broken
-    }
-
-    /// I2, I8, I11 and I12.
-    fn at_rest(&self, evidence: &Evidence) -> Vec<String> {
-        let mut broken = Vec::new();
-        let by_uid = evidence.by_uid();
-        let mut expected: BTreeMap<(String, Date), Vec<String>> = BTreeMap::new();
-        for reservation in &evidence.reservations {
-            let name = reservation.name_any();
-            if self.left_alone.contains(&name) {
-                continue;
-            }
-            let uid = reservation.uid().unwrap();
-            let accounts = by_uid.get(&uid).cloned().unwrap_or_default();
-            let net: i64 = accounts.iter().map(|a| kept(a)).sum();
-            let price = self.price_of(reservation);
-            let due = match claimed(reservation) {
-                Some(Reason::Confirmed) => {
-                    for night in nights(reservation.spec.check_in, reservation.spec.check_out) {
-                        let place = expected.entry((reservation.spec.room_name.clone(), night)).or_default();
-                        place.extend(innkeeper_api::holder_entries(&uid, reservation.spec.units));
-                    }
-                    price
-                }
-                Some(Reason::Rejected | Reason::Withdrawn) => 0,
-                Some(Reason::Cancelled) => self.keeps.get(&name).copied().unwrap_or(0),
-                other => {
-                    broken.push(format!("I11: {name} is not settled: {other:?}"));
-                    continue;
-                }
-            };
-            if net != due {
-                broken.push(format!("I11: {name} claims {:?}; kept {net}, due {due}", claimed(reservation)));
-            }
-            for account in accounts {
-                if !is_over(account) {
-                    broken.push(format!("I11: {name} is settled, and {} is under way", account.intent.id));
-                }
-            }
-            if let Some(told) = told_otherwise(reservation, net) {
-                broken.push(told);
-            }
-        }
-        self.money_without_a_stay(evidence, &by_uid, &mut broken);
-        evidence.nights(&expected, &mut broken);
-        broken
-    }
-
-    fn money_without_a_stay(
-        &self,
-        evidence: &Evidence,
-        by_uid: &BTreeMap<String, Vec<&Account>>,
-        broken: &mut Vec<String>,
-    ) {
-        for (uid, accounts) in by_uid {
-            if evidence.reservations.iter().any(|r| r.metadata.uid.as_ref() == Some(uid)) {
-                continue;
-            }
-            for account in accounts {
-                let (id, name) = (&account.intent.id, &account.intent.metadata["innkeeper_name"]);
-                let marked = account.intent.metadata.get("innkeeper_settled").and_then(|m| m.parse().ok());
-                let due = self.keeps.get(name).copied().unwrap_or(0);
-                if kept(account) != due || (due > 0 && marked != Some(due)) {
-                    let kept = kept(account);
-                    broken
-                        .push(format!("I12: {id} of {name}, which is gone, keeps {kept} (mark {marked:?})"));
-                }
-                if !is_over(account) {
-                    broken.push(format!("I12: {id} of {name}, which is gone, is under way"));
-                }
-            }
-        }
-    }
 }
 
-impl Evidence {
-    async fn of(hotel: &Hotel, paid_at: &Hotel) -> Self {
-        let all = ListParams::default();
-        let rooms = hotel.rooms().list(&all).await.unwrap().items;
-        let capacity = |r: &innkeeper_api::Room| r.spec.units + r.spec.overbooking;
-        let ours = |a: &Account| a.intent.metadata["innkeeper_namespace"] == hotel.namespace;
-        Self {
-            // First what is claimed, then what is so: a claim is never younger than its proof.
-            reservations: hotel.reservations().list(&all).await.unwrap().items,
-            calendars: hotel.calendars().list(&all).await.unwrap().items,
-            capacities: rooms.iter().map(|r| (r.name_any(), capacity(r))).collect(),
-            accounts: paid_at.accounts().await.into_iter().filter(ours).collect(),
-            calls: paid_at.calls().await,
-        }
+async fn evidence(hotel: &Hotel, paid_at: &Hotel) -> Evidence {
+    let all = ListParams::default();
+    let ours = |a: &Account| a.intent.metadata["innkeeper_namespace"] == hotel.namespace;
+    Evidence {
+        rooms: hotel.rooms().list(&all).await.unwrap().items,
+        reservations: hotel.reservations().list(&all).await.unwrap().items,
+        calendars: hotel.calendars().list(&all).await.unwrap().items,
+        accounts: paid_at.accounts().await.into_iter().filter(ours).collect(),
+        calls: paid_at.calls().await,
     }
-
-    fn by_uid(&self) -> BTreeMap<String, Vec<&Account>> {
-        let mut by_uid: BTreeMap<String, Vec<&Account>> = BTreeMap::new();
-        for account in &self.accounts {
-            by_uid.entry(account.intent.metadata["innkeeper_uid"].clone()).or_default().push(account);
-        }
-        by_uid
-    }
-
-    /// Holders are exactly those who should be there; capacities are the Rooms'.
-    fn nights(&self, expected: &BTreeMap<(String, Date), Vec<String>>, broken: &mut Vec<String>) {
-        let mut there: BTreeMap<(String, Date), Vec<String>> = BTreeMap::new();
-        for calendar in &self.calendars {
-            let room = &calendar.spec.room_name;
-            for night in &calendar.spec.nights {
-                let capacity = self.capacities.get(room).copied().unwrap_or(night.capacity);
-                if night.capacity != capacity {
-                    let (date, shown) = (night.date, night.capacity);
-                    broken.push(format!("I2: {room} on {date} has room for {shown}, not for {capacity}"));
-                }
-                if !night.holders.is_empty() {
-                    there.insert((room.clone(), night.date), night.holders.clone());
-                }
-            }
-        }
-        let places: BTreeSet<_> = there.keys().chain(expected.keys()).collect();
-        for place in places {
-            let is: BTreeSet<_> = there.get(place).into_iter().flatten().collect();
-            let should: BTreeSet<_> = expected.get(place).into_iter().flatten().collect();
-            for holder in is.difference(&should) {
-                let uid = uid_of_holder(holder);
-                broken.push(format!("I8: {place:?} is held by {uid}, who has no stay there"));
-            }
-            for holder in should.difference(&is) {
-                broken.push(format!("I8: {holder} is confirmed, and not in the calendar at {place:?}"));
-            }
-        }
-    }
-
-    fn books(&self) -> String {
-        let mut text = String::from("the provider's books:\n");
-        for account in &self.accounts {
-            let (intent, refunds) = (&account.intent, &account.refunds);
-            let refunds: Vec<_> = refunds.iter().map(|r| (r.amount, r.status)).collect();
-            let name = intent.metadata.get("innkeeper_name");
-            let _ =
-                writeln!(text, "  {} {name:?} {:?} {} {refunds:?}", intent.id, intent.status, intent.amount);
-        }
-        for call in self.calls.iter().rev().take(40).rev() {
-            let (method, path, key) = (&call.method, &call.path, &call.key);
-            let (status, fault, replayed) = (call.status, &call.fault, call.replayed);
-            let _ = writeln!(text, "  {method} {path} {key:?} {status:?} {fault:?} replayed={replayed}");
-        }
-        text
-    }
-}
-
-/// What a Reservation says that it has come to.
-pub fn claimed(reservation: &Reservation) -> Option<Reason> {
-    let settled = reservation.status.as_ref()?.conditions.get(&ConditionType::Settled)?;
-    (settled.status == ConditionStatus::True).then(|| settled.reason.clone())
-}
-
-/// The status shows what was taken and given back; what it shows must be so.
-fn told_otherwise(reservation: &Reservation, net: i64) -> Option<String> {
-    let shown = reservation.status.as_ref()?.payment.as_ref()?;
-    let told = shown.captured - shown.refunded;
-    (told != net).then(|| format!("{} shows {told} net, and it is {net}", reservation.name_any()))
-}
-
-/// Nothing of it can move any more by itself.
-fn is_over(account: &Account) -> bool {
-    let status = account.intent.status;
-    let declined =
-        status == IntentStatus::RequiresPaymentMethod && account.intent.last_payment_error.is_some();
-    (matches!(status, IntentStatus::Succeeded | IntentStatus::Canceled) || declined)
-        && account.refunds.iter().all(|r| r.status != RefundStatus::Pending)
-}
-
-/// What a call with a key asks for; a charge and its fence mean the same.
-fn meaning(call: &Call) -> String {
-    let of = |name: &str| call.parameters.get(name).cloned().unwrap_or_default();
-    let parts =
-        ["amount", "currency", "payment_intent", "metadata[innkeeper_uid]", "metadata[innkeeper_attempt]"];
-    format!("{} {}", call.path, parts.map(of).join(" "))
 }

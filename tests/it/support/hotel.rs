@@ -12,7 +12,7 @@ use innkeeper_ops::config::{Config, ConfigWatch};
 use innkeeper_ops::metrics::Metrics;
 use innkeeper_ops::probes::Health;
 use innkeeper_payments::driver::{self, Stripe, StripeConfig};
-use innkeeper_payments::sandbox::{self, Account, RefundStatus, Server};
+use innkeeper_payments::sandbox::{self, Account, Server};
 use innkeeper_testbed::ControlPlane;
 use jiff::civil::{Date, date};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -249,17 +249,8 @@ impl Hotel {
 
     /// What the provider has taken and not given back, in all.
     pub async fn money_kept(&self) -> i64 {
-        self.accounts().await.iter().map(kept).sum()
+        self.accounts().await.iter().map(innkeeper_checker::kept).sum()
     }
-}
-
-/// What one account has taken and not given back, counted from the books.
-pub fn kept(account: &Account) -> i64 {
-    let back = account
-        .refunds
-        .iter()
-        .filter(|r| matches!(r.status, RefundStatus::Succeeded | RefundStatus::Pending));
-    account.intent.amount_received - back.map(|r| r.amount).sum::<i64>()
 }
 
 /// A Room's spec at 120.00 EUR, in Lisbon.
