@@ -1,6 +1,6 @@
 # What one does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help test demo demo-stop fmt lint docs unit it control-plane generate drift clean-cache
+.PHONY: help test demo demo-stop fmt lint docs unit it control-plane scan generate drift clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ it: ## tests against a real kube-apiserver and etcd
 
 control-plane: ## finds or builds etcd, kube-apiserver and kubectl; prints their folder
 	@hack/control-plane/get --controller-manager
+
+scan: ## checks manifests and examples with kubeconform and kube-score: no cluster, no network
+	@hack/scan
 
 generate: ## writes the generated files again (crds/, docs/api.md, docs/configuration.md)
 	cargo run --quiet -- crd --output crds
