@@ -92,6 +92,7 @@ pub async fn run(args: DevArgs) -> Outcome {
         endpoint: url.clone(),
         key: ApiKey::new(secret.trim()),
         namespace: args.namespace,
+        pod: None,
         lease: None,
     };
     let outcome = parts

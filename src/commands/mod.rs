@@ -3,6 +3,7 @@
 pub mod config;
 pub mod crd;
 pub mod dev;
+pub mod events;
 pub mod operator;
 
 use std::error::Error;

@@ -15,12 +15,14 @@ use innkeeper_ops::probes::{self, Health};
 use innkeeper_ops::shutdown::Shutdown;
 use innkeeper_ops::telemetry::{self, Telemetry};
 use innkeeper_payments::driver::{ApiKey, CallReport, Op, Outcome as CallOutcome, Stripe, StripeConfig};
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
+use super::events::{PodArgs, tell_of_reloads};
 
 /// How long what is under way may take to finish after SIGTERM; a pod has thirty seconds.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -40,6 +42,8 @@ pub struct OperatorArgs {
     /// Run at once and without a Lease; for trying, since two operators then do the same work
     #[arg(long)]
     no_lease: bool,
+    #[command(flatten)]
+    pod: PodArgs,
 }
 
 /// Runs the controllers until SIGTERM or Ctrl-C.
@@ -75,6 +79,7 @@ pub async fn run(args: OperatorArgs) -> Outcome {
         listen_setting: "http.listen",
         endpoint: loaded.payments.endpoint.clone(),
         key,
+        pod: args.pod.reference(&namespace),
         namespace,
         lease,
     };
@@ -105,6 +110,8 @@ pub struct Parts {
     pub key: ApiKey,
     /// Its own namespace.
     pub namespace: String,
+    /// Its own pod, where it is in one.
+    pub pod: Option<ObjectReference>,
     /// Its Lease, where it wants one.
     pub lease: Option<LeaseConfig>,
 }
@@ -124,6 +131,10 @@ impl Parts {
         let probes = probes::serve(listener, self.health.clone(), self.metrics.clone(), after_draining);
         tokio::spawn(probes);
         tokio::spawn(follow_log_filter(Arc::clone(&self.config), self.telemetry));
+        if let Some(pod) = self.pod {
+            let (config, client) = (Arc::clone(&self.config), self.client.clone());
+            tokio::spawn(async move { tell_of_reloads(&config, client, pod).await });
+        }
 
         let stop = self.shutdown.token();
         let somewhere = config.operator.watch_namespaces.first().map(String::as_str);

@@ -19,12 +19,12 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use labels::{
-    BuildLabels, CalendarLabel, CallLabels, ControllerLabel, NameLabel, OpLabel, ReconcileLabels,
-    ReloadLabel, RequestLabels, SettledLabels, StatusLabels,
+    BuildLabels, CalendarLabel, CallLabels, ChangeLabels, ControllerLabel, NameLabel, OpLabel,
+    ReconcileLabels, ReloadLabel, RequestLabels, SettledLabels, StatusLabels,
 };
 pub use labels::{
     CalendarWrite, Controller, Outcome, ProviderOp, ProviderOutcome, ReconcileResult, ReloadResult,
-    StatusKind, StatusWrite,
+    StatusKind, StatusWrite, TakesEffect,
 };
 
 /// The content type of [`Metrics::text`].
@@ -63,6 +63,7 @@ struct Inner {
     batch_size: Histogram,
     status_writes: Family<StatusLabels, Counter>,
     config_reloads: Family<ReloadLabel, Counter>,
+    config_changes: Family<ChangeLabels, Counter>,
     config_in_force: Gauge,
 }
 
@@ -130,6 +131,11 @@ impl Metrics {
             ),
             status_writes: register(to, "innkeeper_status_writes", "Writes of a status"),
             config_reloads: register(to, "innkeeper_config_reload", "Configuration files read again"),
+            config_changes: register(
+                to,
+                "innkeeper_config_changes",
+                "Fields that a new configuration changed, and whether that takes effect now or at the next start",
+            ),
             config_in_force: register(
                 to,
                 "innkeeper_config_last_reload_successful",
@@ -220,6 +226,12 @@ impl Metrics {
     /// The configuration file has changed and was read.
     pub fn config_reloaded(&self, result: ReloadResult) {
         self.0.config_reloads.get_or_create(&ReloadLabel { result }).inc();
+    }
+
+    /// A new configuration has changed this field.
+    pub fn config_changed(&self, field: &'static str, needs_restart: bool) {
+        let takes_effect = if needs_restart { TakesEffect::NextStart } else { TakesEffect::Now };
+        self.0.config_changes.get_or_create(&ChangeLabels { field, takes_effect }).inc();
     }
 
     /// Whether the file as it is now is the one in force.

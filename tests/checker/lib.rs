@@ -80,7 +80,8 @@ impl Expected {
             return 0;
         }
         let usual = || {
-            let nights = i64::try_from(nights(spec.check_in, spec.check_out).count()).unwrap();
+            let nights = nights(spec.check_in, spec.check_out).count();
+            let nights = i64::try_from(nights).unwrap_or(i64::MAX);
             nights * i64::from(spec.units) * self.nightly
         };
         self.prices.get(&reservation.name_any()).copied().unwrap_or_else(usual)
@@ -126,7 +127,7 @@ impl Expected {
             if self.left_alone.contains(&name) {
                 continue;
             }
-            let uid = reservation.uid().unwrap();
+            let uid = reservation.uid().unwrap_or_default();
             let accounts = by_uid.get(&uid).cloned().unwrap_or_default();
             let net: i64 = accounts.iter().map(|a| kept(a)).sum();
             let price = self.price_of(reservation);
@@ -173,7 +174,7 @@ impl Expected {
                 continue;
             }
             for account in accounts {
-                let (id, name) = (&account.intent.id, &account.intent.metadata["innkeeper_name"]);
+                let (id, name) = (&account.intent.id, tag(account, "innkeeper_name"));
                 let marked = account.intent.metadata.get("innkeeper_settled").and_then(|m| m.parse().ok());
                 let due = self.keeps.get(name).copied().unwrap_or(0);
                 if kept(account) != due || (due > 0 && marked != Some(due)) {
@@ -193,7 +194,7 @@ impl Evidence {
     fn by_uid(&self) -> BTreeMap<String, Vec<&Account>> {
         let mut by_uid: BTreeMap<String, Vec<&Account>> = BTreeMap::new();
         for account in &self.accounts {
-            by_uid.entry(account.intent.metadata["innkeeper_uid"].clone()).or_default().push(account);
+            by_uid.entry(tag(account, "innkeeper_uid").to_owned()).or_default().push(account);
         }
         by_uid
     }
@@ -261,6 +262,11 @@ fn told_otherwise(reservation: &Reservation, net: i64) -> Option<String> {
     let shown = reservation.status.as_ref()?.payment.as_ref()?;
     let told = shown.captured - shown.refunded;
     (told != net).then(|| format!("{} shows {told} net, and it is {net}", reservation.name_any()))
+}
+
+/// What the operator wrote on a charge; empty where it did not.
+fn tag<'a>(account: &'a Account, name: &str) -> &'a str {
+    account.intent.metadata.get(name).map_or("", String::as_str)
 }
 
 /// Nothing of it can move any more by itself.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -19,11 +19,15 @@ use crate::metrics::{Metrics, ReloadResult};
 /// How often the file is looked at, unless a caller says otherwise.
 pub const EVERY: Duration = Duration::from_secs(5);
 
+/// How many changes are remembered for those who are slow to tell of them.
+const REMEMBERED: usize = 16;
+
 /// The configuration in force, now and from now on. Clones see the same.
 #[derive(Debug, Clone)]
 pub struct ConfigWatch {
     current: watch::Receiver<Arc<Config>>,
     refused: watch::Receiver<Option<ConfigError>>,
+    reloads: broadcast::Sender<Reload>,
 }
 
 /// A field that a reload changed.
@@ -35,11 +39,9 @@ pub struct Change {
     pub needs_restart: bool,
 }
 
-/// What became of one look at the file.
-#[derive(Debug, PartialEq, Eq)]
-enum Look {
-    /// As last time.
-    Unchanged,
+/// What became of a file that has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reload {
     /// Valid, and in force now.
     Applied(Vec<Change>),
     /// Invalid or unreadable; the last good one stays.
@@ -88,7 +90,11 @@ impl ConfigWatch {
     #[must_use]
     pub fn fixed(config: Config) -> Self {
         // A receiver keeps its last value when the sender is gone.
-        Self { current: watch::channel(Arc::new(config)).1, refused: watch::channel(None).1 }
+        Self {
+            current: watch::channel(Arc::new(config)).1,
+            refused: watch::channel(None).1,
+            reloads: broadcast::Sender::new(REMEMBERED),
+        }
     }
 
     /// The configuration in force.
@@ -101,6 +107,12 @@ impl ConfigWatch {
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<Config>> {
         self.current.clone()
+    }
+
+    /// What becomes of every change from now on, for those who tell of it.
+    #[must_use]
+    pub fn reloads(&self) -> broadcast::Receiver<Reload> {
+        self.reloads.subscribe()
     }
 
     /// Why the file as it is now is not the one in force; `None` where it is.
@@ -127,6 +139,7 @@ struct Reloader {
     last: Result<String, String>,
     current: watch::Sender<Arc<Config>>,
     refused: watch::Sender<Option<ConfigError>>,
+    reloads: broadcast::Sender<Reload>,
     metrics: Metrics,
 }
 
@@ -137,30 +150,35 @@ impl Reloader {
         metrics.config_in_force(true);
         let (current, current_seen) = watch::channel(Arc::new(config));
         let (refused, refused_seen) = watch::channel(None);
-        let reloader =
-            Self { path: path.to_owned(), last: Ok(text), current, refused, metrics: metrics.clone() };
-        Ok((reloader, ConfigWatch { current: current_seen, refused: refused_seen }))
+        let reloads = broadcast::Sender::new(REMEMBERED);
+        let watch = ConfigWatch { current: current_seen, refused: refused_seen, reloads: reloads.clone() };
+        let (path, last, metrics) = (path.to_owned(), Ok(text), metrics.clone());
+        Ok((Self { path, last, current, refused, reloads, metrics }, watch))
     }
 
-    fn look(&mut self, found: std::io::Result<String>) -> Look {
+    /// Takes what the file is now; none where it is as it was.
+    fn look(&mut self, found: std::io::Result<String>) -> Option<Reload> {
         let seen = found.as_ref().map(Clone::clone).map_err(ToString::to_string);
         if seen == self.last {
-            return Look::Unchanged;
+            return None;
         }
         self.last = seen;
         let parsed = found
             .map_err(|error| ConfigError::unreadable(&self.path, &error))
             .and_then(|text| Config::parse(&text).map_err(|error| error.of_file(&self.path)));
-        match parsed {
-            Ok(config) => Look::Applied(self.apply(config)),
+        let reload = match parsed {
+            Ok(config) => Reload::Applied(self.apply(config)),
             Err(error) => {
                 tracing::error!(%error, "the new configuration is refused; the last good one stays in force");
                 self.metrics.config_reloaded(ReloadResult::Refused);
                 self.metrics.config_in_force(false);
                 self.refused.send_replace(Some(error.clone()));
-                Look::Refused(error)
+                Reload::Refused(error)
             }
-        }
+        };
+        // Nobody may be listening.
+        let _ = self.reloads.send(reload.clone());
+        Some(reload)
     }
 
     fn apply(&self, config: Config) -> Vec<Change> {
@@ -173,6 +191,9 @@ impl Reloader {
         tracing::info!(changed = now, "the configuration was read again");
         if !later.is_empty() {
             tracing::warn!(changed = later, "these fields take effect at the next start");
+        }
+        for change in &changes {
+            self.metrics.config_changed(change.field, change.needs_restart);
         }
         self.metrics.config_reloaded(ReloadResult::Applied);
         self.metrics.config_in_force(true);

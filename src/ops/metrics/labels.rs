@@ -54,6 +54,14 @@ labels! {
         Error = "error",
     }
 
+    /// When a changed field of the configuration takes effect.
+    TakesEffect {
+        /// At once.
+        Now = "now",
+        /// At the next start.
+        NextStart = "next_start",
+    }
+
     /// How a Reservation ended.
     Outcome {
         /// The nights are theirs.
@@ -202,6 +210,12 @@ pub(super) struct StatusLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ReloadLabel {
     pub(super) result: ReloadResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ChangeLabels {
+    pub(super) field: &'static str,
+    pub(super) takes_effect: TakesEffect,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -95,6 +95,7 @@ pub struct Server {
     key: ApiKey,
     drain: Duration,
     stop: CancellationToken,
+    ending: CancellationToken,
     requests: TaskTracker,
     serving: Option<JoinHandle<io::Result<()>>>,
 }
@@ -107,11 +108,12 @@ impl Server {
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let provider = Provider::new(ledger, config.key.clone(), config.calls_limit);
-        let stop = CancellationToken::new();
+        let (stop, ending) = (CancellationToken::new(), CancellationToken::new());
         let requests = TaskTracker::new();
         let app = app(Shared {
             provider: provider.clone(),
             stop: stop.clone(),
+            ending: ending.clone(),
             requests: requests.clone(),
             admin: config.admin,
         });
@@ -127,6 +129,7 @@ impl Server {
             key: config.key,
             drain: config.drain,
             stop,
+            ending,
             requests,
             serving: Some(serving),
         })
@@ -154,6 +157,11 @@ impl Server {
     #[must_use]
     pub fn provider(&self) -> &Provider {
         &self.provider
+    }
+
+    /// Not ready from now on; requests are taken as before.
+    pub fn leave(&self) {
+        self.ending.cancel();
     }
 
     /// Takes no more requests, ends those under way, closes the ledger.
@@ -199,6 +207,7 @@ pub fn router(provider: &Provider, admin: bool) -> Router {
     app(Shared {
         provider: provider.clone(),
         stop: CancellationToken::new(),
+        ending: CancellationToken::new(),
         requests: TaskTracker::new(),
         admin,
     })
@@ -208,6 +217,7 @@ pub fn router(provider: &Provider, admin: bool) -> Router {
 struct Shared {
     provider: Provider,
     stop: CancellationToken,
+    ending: CancellationToken,
     requests: TaskTracker,
     admin: bool,
 }
@@ -217,10 +227,13 @@ fn app(shared: Shared) -> Router {
     if shared.admin {
         app = app.nest("/sandbox", admin::routes(shared.provider.clone()));
     }
-    app.route("/healthz", get(async || "ok")).route("/readyz", get(ready)).fallback(serve).with_state(shared)
+    app.route("/livez", get(async || "ok")).route("/readyz", get(ready)).fallback(serve).with_state(shared)
 }
 
 async fn ready(State(shared): State<Shared>) -> Response {
+    if shared.ending.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down").into_response();
+    }
     match shared.provider.ledger().check().await {
         Ok(()) => "ok".into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),

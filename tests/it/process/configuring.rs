@@ -1,12 +1,17 @@
 //! What an operator says to a configuration that is wrong, at its start and while it runs.
 
+use std::time::{Duration, Instant};
+
 use innkeeper_api::Reason;
+use k8s_openapi::api::events::v1::Event;
+use kube::Api;
+use kube::api::ListParams;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::support::PROJECT;
 use crate::support::hotel::Hotel;
 use crate::support::process::{Files, Process, ends, value};
+use crate::support::{PATIENCE, PROJECT};
 
 #[rstest]
 #[case::an_unknown_field("operator:\n  workers: 4\n  wrokers: 3\n", &["line 3", "wrokers"])]
@@ -71,9 +76,8 @@ async fn without_a_cluster_it_says_how_to_name_one() {
 async fn an_api_server_that_is_not_there_is_waited_for_and_the_wait_ends_with_the_process() {
     let hotel = Hotel::open("nobody").await;
     let mut files = Files::of(&hotel);
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = listener.local_addr().unwrap();
-    drop(listener);
+    // A port that no test is ever given.
+    let nobody = "127.0.0.1:1";
     let kubeconfig = files.path("kubeconfig");
     let text = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "c",
@@ -149,6 +153,47 @@ async fn what_may_change_while_it_runs_takes_effect_and_an_invalid_change_does_n
     let line = operator.says("take effect at the next start").await;
     assert!(line.contains("operator.workers"), "{line}");
     assert_eq!(value(&operator.metrics().await, "innkeeper_config_last_reload_successful", &[]), Some(1.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_change_came_to_is_an_event_of_the_operators_pod() {
+    let hotel = Hotel::open("told").await;
+    let mut files = Files::of(&hotel);
+    let operator =
+        files.operator_with(&["--pod=operator-0", "--pod-uid=11111111-2222-3333-4444-555555555555"]);
+    operator.leads().await;
+    files.set("operator.resync", json!("7m"));
+    files.set("operator.workers", json!(3));
+    operator.signal("HUP");
+    let resync = told(&hotel, "ConfigReloaded").await;
+    assert_eq!(resync.note.as_deref(), Some("in force now: operator.resync"));
+    assert_eq!(resync.type_.as_deref(), Some("Normal"));
+    let pod = resync.regarding.unwrap();
+    assert_eq!((pod.kind.as_deref(), pod.name.as_deref()), (Some("Pod"), Some("operator-0")));
+    assert_eq!(pod.uid.as_deref(), Some("11111111-2222-3333-4444-555555555555"));
+    let workers = told(&hotel, "ConfigNeedsRestart").await;
+    assert_eq!(workers.note.as_deref(), Some("waits for the next start: operator.workers"));
+
+    files.write("operator:\n  acceptWithin: tomorrow\n");
+    operator.signal("HUP");
+    let refused = told(&hotel, "ConfigRefused").await;
+    assert_eq!(refused.type_.as_deref(), Some("Warning"));
+    let note = refused.note.unwrap();
+    assert!(note.contains("line 2") && note.contains("operator.acceptWithin"), "{note}");
+}
+
+/// The Event with this reason, once it is there.
+async fn told(hotel: &Hotel, reason: &str) -> Event {
+    let events: Api<Event> = Api::namespaced(hotel.client.clone(), &hotel.namespace);
+    let begun = Instant::now();
+    loop {
+        let found = events.list(&ListParams::default()).await.unwrap();
+        if let Some(event) = found.into_iter().find(|e| e.reason.as_deref() == Some(reason)) {
+            return event;
+        }
+        assert!(begun.elapsed() < PATIENCE, "no Event says {reason}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

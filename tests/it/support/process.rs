@@ -244,9 +244,11 @@ impl Files {
         self.write(&self.settings.to_string());
     }
 
-    /// Writes this text as the configuration file.
+    /// Writes this text as the configuration file, in one step: an operator looks at it at any time.
     pub fn write(&self, text: &str) {
-        std::fs::write(self.config(), text).unwrap();
+        let beside = self.path("config.yaml.new");
+        std::fs::write(&beside, text).unwrap();
+        std::fs::rename(beside, self.config()).unwrap();
     }
 
     /// The configuration file.
@@ -272,7 +274,13 @@ impl Files {
 
     /// Starts `innkeeper operator`.
     pub fn operator(&self) -> Process {
-        let arguments = self.arguments();
+        self.operator_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub fn operator_with(&self, more: &[&str]) -> Process {
+        let mut arguments = self.arguments();
+        arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         let mut process =
             Process::start(innkeeper(&arguments.iter().map(String::as_str).collect::<Vec<_>>()));
         process.folder = Some(Arc::clone(&self.folder));

@@ -56,7 +56,12 @@ fn a_valid_change_is_in_force_and_its_fields_are_named() {
         Change { field: "operator.acceptWithin", needs_restart: false },
         Change { field: "operator.workers", needs_restart: true },
     ];
-    assert_eq!(look, Look::Applied(changes));
+    assert_eq!(look, Some(Reload::Applied(changes)));
+    let counted = |field: &str, when: &str| {
+        format!("innkeeper_config_changes_total{{field=\"{field}\",takes_effect=\"{when}\"}} 1")
+    };
+    assert!(fixture.says(&counted("operator.acceptWithin", "now")), "{}", fixture.metrics.text());
+    assert!(fixture.says(&counted("operator.workers", "next_start")), "{}", fixture.metrics.text());
     assert_eq!(watch.current().operator.accept_within, Duration::from_secs(7200));
     assert!(fixture.says("innkeeper_config_reload_total{result=\"applied\"} 1"));
 }
@@ -66,8 +71,8 @@ fn an_invalid_change_is_refused_once_and_the_last_good_one_stays() {
     let fixture = Fixture::new("operator: {workers: 8}");
     let (mut reloader, watch) = fixture.reloader();
     let bad = "operator:\n  workers: 0\n";
-    assert!(matches!(reloader.look(read(bad)), Look::Refused(_)));
-    assert_eq!(reloader.look(read(bad)), Look::Unchanged);
+    assert!(matches!(reloader.look(read(bad)), Some(Reload::Refused(_))));
+    assert_eq!(reloader.look(read(bad)), None);
     assert_eq!(watch.current().operator.workers, 8);
     let reason = watch.refused().unwrap().to_string();
     assert!(reason.contains("innkeeper.yaml") && reason.contains("line 2"), "{reason}");
@@ -80,8 +85,8 @@ fn putting_the_file_right_ends_the_refusal_also_where_it_is_what_it_was_before()
     let good = "operator: {workers: 8}";
     let fixture = Fixture::new(good);
     let (mut reloader, watch) = fixture.reloader();
-    assert!(matches!(reloader.look(read("operator: [")), Look::Refused(_)));
-    assert_eq!(reloader.look(read(good)), Look::Applied(vec![]));
+    assert!(matches!(reloader.look(read("operator: [")), Some(Reload::Refused(_))));
+    assert_eq!(reloader.look(read(good)), Some(Reload::Applied(vec![])));
     assert_eq!(watch.refused(), None);
     assert!(fixture.says("innkeeper_config_last_reload_successful 1"));
 }
@@ -91,8 +96,8 @@ fn a_file_that_has_gone_is_refused_like_an_invalid_one() {
     let fixture = Fixture::new("");
     let (mut reloader, watch) = fixture.reloader();
     let gone = || Err(std::io::Error::from(std::io::ErrorKind::NotFound));
-    assert!(matches!(reloader.look(gone()), Look::Refused(ConfigError::Unreadable { .. })));
-    assert_eq!(reloader.look(gone()), Look::Unchanged);
+    assert!(matches!(reloader.look(gone()), Some(Reload::Refused(ConfigError::Unreadable { .. }))));
+    assert_eq!(reloader.look(gone()), None);
     assert_eq!(*watch.current(), Config::default());
 }
 
@@ -104,7 +109,7 @@ fn a_change_that_changes_nothing_wakes_nobody(#[case] text: &str) {
     let (mut reloader, watch) = fixture.reloader();
     let mut subscriber = watch.subscribe();
     subscriber.mark_unchanged();
-    assert_eq!(reloader.look(read(text)), Look::Applied(vec![]));
+    assert_eq!(reloader.look(read(text)), Some(Reload::Applied(vec![])));
     assert!(!subscriber.has_changed().unwrap());
 }
 
@@ -149,4 +154,19 @@ async fn sighup_reads_the_file_again_at_once() {
     let reread = subscriber.wait_for(|config| config.operator.workers == 9);
     tokio::time::timeout(LONG, reread).await.expect("SIGHUP has no effect").unwrap();
     stop.cancel();
+}
+
+#[test]
+fn whoever_listens_hears_of_every_change_and_of_nothing_else() {
+    let fixture = Fixture::new("");
+    let (mut reloader, watch) = fixture.reloader();
+    let mut heard = watch.reloads();
+    reloader.look(read(""));
+    reloader.look(read("operator: {resync: 7m}"));
+    reloader.look(read("operator: {resync: 7m}"));
+    reloader.look(read("operator: {resync: never}"));
+    let change = Change { field: "operator.resync", needs_restart: false };
+    assert_eq!(heard.try_recv(), Ok(Reload::Applied(vec![change])));
+    assert!(matches!(heard.try_recv(), Ok(Reload::Refused(ConfigError::Invalid { .. }))));
+    assert!(heard.try_recv().is_err());
 }

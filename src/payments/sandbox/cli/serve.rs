@@ -40,6 +40,9 @@ pub struct ServeArgs {
     /// How many calls the log keeps
     #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
     pub calls_limit: u32,
+    /// Seconds to go on serving when told to stop, not ready any more: until then somebody may still be sent here
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub linger: u64,
     /// Seconds to wait for requests under way when told to stop
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub drain: u64,
@@ -64,6 +67,11 @@ impl ServeArgs {
 pub async fn serve(args: ServeArgs, stop: impl Future<Output = ()>) -> Result<(), CliError> {
     let server = Server::start(args.config()?).await?;
     stop.await;
+    if args.linger > 0 {
+        tracing::info!(seconds = args.linger, "told to stop; not ready any more");
+        server.leave();
+        tokio::time::sleep(Duration::from_secs(args.linger)).await;
+    }
     tracing::info!("the embedded payment provider stops");
     Ok(server.shutdown().await?)
 }

@@ -77,7 +77,7 @@ async fn an_answer_names_request_version_and_key() {
 #[tokio::test]
 async fn probes_need_no_key() {
     let desk = Desk::open().await;
-    for path in ["/healthz", "/readyz"] {
+    for path in ["/livez", "/readyz"] {
         assert_eq!(reqwest_get(&format!("{}{path}", desk.server.url())).await, 200, "{path}");
     }
 }
@@ -86,9 +86,19 @@ async fn probes_need_no_key() {
 async fn a_provider_whose_ledger_is_closed_is_alive_and_not_ready() {
     let desk = Desk::open().await;
     desk.server.provider().ledger().close().await;
-    assert_eq!(reqwest_get(&format!("{}/healthz", desk.server.url())).await, 200);
+    assert_eq!(reqwest_get(&format!("{}/livez", desk.server.url())).await, 200);
     assert_eq!(reqwest_get(&format!("{}/readyz", desk.server.url())).await, 503);
     assert_eq!(desk.client.charge("u/charge/1", "pm_card_visa").await.refusal(), (500, "api_error", ""));
+}
+
+#[tokio::test]
+async fn a_provider_that_is_about_to_end_is_not_ready_and_takes_charges_until_then() {
+    let desk = Desk::open().await;
+    desk.server.leave();
+    let url = desk.server.url();
+    assert_eq!(reqwest_get(&format!("{url}/livez")).await, 200);
+    assert_eq!(reqwest_get(&format!("{url}/readyz")).await, 503);
+    assert_eq!(desk.client.charge("u/charge/1", "pm_card_visa").await.status, 200);
 }
 
 async fn reqwest_get(url: &str) -> u16 {

@@ -1,0 +1,86 @@
+//! Uninstalling, in the order of docs/install.md.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use innkeeper_api::Reason;
+use jiff::civil::date;
+
+use crate::support::books::{Books, is_of};
+use crate::support::hotel::Hotel;
+use crate::support::report::say;
+use crate::support::{OURS, PATIENCE, SYSTEM, World};
+
+/// Reservations, Rooms, then Innkeeper itself, then its definitions.
+pub async fn in_order(world: &World) {
+    world.installed();
+    let hotel = Hotel::open(world, "uninstall");
+    hotel.room("double", 4).await;
+    let guests = ["ann", "ben", "cho"];
+    for guest in guests {
+        hotel.reserve(guest, "double", (date(2031, 7, 1), date(2031, 7, 3)), "pm_card_visa").await.unwrap();
+    }
+    for guest in guests {
+        hotel.settled(guest, &Reason::Confirmed).await;
+    }
+    let begun = Instant::now();
+    delete_reservations(world);
+    let books = Books::open(world).await;
+    let accounts = books.accounts().await.unwrap();
+    let mut kept: BTreeMap<String, i64> = BTreeMap::new();
+    for account in accounts.iter().filter(|a| is_of(a, &hotel.namespace)) {
+        *kept.entry(account.intent.metadata["innkeeper_name"].clone()).or_default() +=
+            innkeeper_checker::kept(account);
+    }
+    assert_eq!(kept, guests.iter().map(|g| ((*g).to_owned(), 0)).collect(), "all of it went back");
+    drop(books);
+    say!("  {} stays withdrawn and refunded after {:.1} s", guests.len(), begun.elapsed().as_secs_f64());
+    remove_the_rest(world);
+    say!("  everything is gone after {:.1} s", begun.elapsed().as_secs_f64());
+    let left = world.kubectl(&[
+        "get",
+        "crd,clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding",
+        "-A",
+        "-l",
+        "app.kubernetes.io/part-of=innkeeper",
+        "-o",
+        "name",
+    ]);
+    assert_eq!(left, "");
+    assert!(world.try_kubectl(&["get", "namespace", SYSTEM]).is_err());
+}
+
+/// Of an earlier run nothing is left, whatever state it was left in.
+pub fn remove_everything(world: &World) {
+    if world.try_kubectl(&["get", "crd", "reservations.innkeeper.dev"]).is_ok()
+        || world.try_kubectl(&["get", "namespace", SYSTEM]).is_ok()
+    {
+        say!("  removing what an earlier run left");
+        if world.try_kubectl(&["get", "reservations", "-A", "-o", "name"]).is_ok_and(|left| !left.is_empty())
+        {
+            // Somebody has to give the money back.
+            world.kubectl(&["apply", "-k", "manifests/overlays/quickstart"]);
+            world.rolled_out();
+            delete_reservations(world);
+        }
+        remove_the_rest(world);
+    }
+}
+
+fn limit() -> String {
+    format!("--timeout={}s", PATIENCE.as_secs())
+}
+
+fn delete_reservations(world: &World) {
+    world.show(&["delete", "reservations", "--all", "-A", &limit()]);
+}
+
+fn remove_the_rest(world: &World) {
+    if world.try_kubectl(&["get", "crd", "rooms.innkeeper.dev"]).is_ok() {
+        world.kubectl(&["delete", "rooms", "--all", "-A", &limit()]);
+        let ours = ["delete", "namespace", "-l", OURS, &limit()];
+        world.kubectl(&ours);
+    }
+    world.show(&["delete", "-k", "manifests/overlays/quickstart", "--ignore-not-found", &limit()]);
+    world.uninstalled();
+}

@@ -1,0 +1,168 @@
+//! What the cases share: the cluster, the installation, hotels with their guests, and the node below.
+
+pub mod books;
+pub mod hotel;
+pub mod node;
+pub mod operator;
+pub mod report;
+pub mod stream;
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::runtime::Runtime;
+
+use node::Node;
+use report::say;
+
+/// The folder of the project.
+pub const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Innkeeper's own namespace.
+pub const SYSTEM: &str = "innkeeper-system";
+
+/// How long anything may take before a case calls it hanging. Generous: it says nothing of how fast it should be.
+pub const PATIENCE: Duration = Duration::from_secs(240);
+
+/// The label of every namespace that a case makes.
+pub const OURS: &str = "innkeeper.dev/e2e=true";
+
+/// A cluster, and what the environment says of it.
+pub struct World {
+    /// Its administrator.
+    pub client: Client,
+    /// The same, for kubectl.
+    kubeconfig: PathBuf,
+    kubectl: PathBuf,
+    /// A shell on the node, where there is one.
+    pub node: Option<Node>,
+    /// Another build of the image, to upgrade to.
+    pub next_image: String,
+    installed: Mutex<bool>,
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl World {
+    /// Connects to the cluster that the environment names; ends the process with what to do where it names none.
+    pub fn open(runtime: &Runtime) -> Self {
+        let Some(kubeconfig) = variable("E2E_KUBECONFIG").map(PathBuf::from) else {
+            say!(
+                "E2E_KUBECONFIG is not set. Name the kubeconfig of a cluster for these tests; see CONTRIBUTING.md."
+            );
+            std::process::exit(2);
+        };
+        let kubectl = variable("E2E_KUBECTL").unwrap_or_else(|| "kubectl".to_owned()).into();
+        let client = runtime.block_on(async {
+            let read = Kubeconfig::read_from(&kubeconfig).unwrap();
+            let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.unwrap();
+            Client::try_from(config).unwrap()
+        });
+        Self {
+            client,
+            kubeconfig,
+            kubectl,
+            node: variable("E2E_NODE_SHELL").map(Node::new),
+            next_image: variable("E2E_NEXT_IMAGE").unwrap_or_else(|| "innkeeper:next".to_owned()),
+            installed: Mutex::new(false),
+        }
+    }
+
+    /// `kubectl` on this cluster.
+    pub fn kubectl_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        command.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments).current_dir(PROJECT);
+        command.env_remove("KUBECONFIG").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `kubectl`: whether it succeeded, and what it printed.
+    pub fn try_kubectl(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = self.kubectl_command(arguments).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// Runs `kubectl`, which must succeed.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        self.try_kubectl(arguments).unwrap_or_else(|said| panic!("kubectl {}: {said}", arguments.join(" ")))
+    }
+
+    /// Shows a command as one would type it, and what it prints.
+    pub fn show(&self, arguments: &[&str]) -> String {
+        say!("  $ kubectl {}", arguments.join(" "));
+        let printed = self.kubectl(arguments);
+        for line in printed.lines() {
+            say!("    {line}");
+        }
+        printed
+    }
+
+    /// Installs the quickstart unless that was done, and waits until all of it is ready. Says how long it took.
+    pub fn installed(&self) -> Duration {
+        let begun = Instant::now();
+        let mut installed = self.installed.lock().unwrap();
+        if !*installed {
+            self.apply_quickstart();
+            *installed = true;
+        }
+        begun.elapsed()
+    }
+
+    /// Nothing is installed any more.
+    pub fn uninstalled(&self) {
+        *self.installed.lock().unwrap() = false;
+    }
+
+    fn apply_quickstart(&self) {
+        self.show(&["apply", "-k", "manifests/overlays/quickstart", "-o", "name"]);
+        self.rolled_out();
+    }
+
+    /// Waits until every workload of Innkeeper's is as declared, and ready.
+    pub fn rolled_out(&self) {
+        let limit = format!("--timeout={}s", PATIENCE.as_secs());
+        for workload in ["deployment/innkeeper-operator", "statefulset/innkeeper-payments"] {
+            self.kubectl(&["-n", SYSTEM, "rollout", "status", workload, &limit]);
+        }
+    }
+
+    /// What somebody would look at first after a case has failed.
+    pub fn show_what_went_on(&self) {
+        let looks: [&[&str]; 5] = [
+            &["-n", SYSTEM, "get", "pods,pvc,lease", "-o", "wide"],
+            &["get", "rooms,reservations", "-A"],
+            &["get", "events", "-A", "--sort-by=.lastTimestamp"],
+            &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=operator", "--tail=25", "--prefix"],
+            &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=payments", "--tail=15", "--prefix"],
+        ];
+        for look in looks {
+            say!("  $ kubectl {}", look.join(" "));
+            let printed = self.try_kubectl(look).unwrap_or_else(|said| said);
+            let lines: Vec<&str> = printed.lines().collect();
+            for line in &lines[lines.len().saturating_sub(40)..] {
+                say!("    {line}");
+            }
+        }
+    }
+}
+
+/// Asks again until it is so; panics with the last answer when patience ends.
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let begun = Instant::now();
+    loop {
+        match ask().await {
+            Ok(found) => return found,
+            Err(why) => {
+                assert!(begun.elapsed() < PATIENCE, "it never came to this: {what}; {why}");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
