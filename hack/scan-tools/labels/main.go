@@ -28,7 +28,8 @@ var (
 	changing = []string{"version", "managed-by"}
 	// Kinds of ours that belong to no namespace.
 	clusterWide = []string{"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding",
-		"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+		"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+		"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"}
 	findings = 0
 )
 
@@ -109,8 +110,8 @@ func walk(name string, value any, version string) {
 			if key == "selector" || strings.HasSuffix(key, "Selector") {
 				selector(name+", its "+key, value[key])
 			}
-			if image, ok := value[key].(string); ok && key == "image" && image != "innkeeper:"+version {
-				found("%s: its image is %s, this is version %s", name, image, version)
+			if image, ok := value[key].(string); ok && key == "image" && !ours(image, version) {
+				found("%s: its image is %s, this is innkeeper:%s", name, image, version)
 			}
 			walk(name, value[key], version)
 		}
@@ -119,6 +120,12 @@ func walk(name string, value any, version string) {
 			walk(name, part, version)
 		}
 	}
+}
+
+// From whatever registry, and with whatever digest.
+func ours(image, version string) bool {
+	image, _, _ = strings.Cut(image, "@")
+	return strings.HasSuffix("/"+image, "/innkeeper:"+version)
 }
 
 func selector(name string, value any) {
