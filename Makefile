@@ -1,6 +1,6 @@
 # What one does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help test demo demo-stop fmt lint docs unit it control-plane scan generate drift clean-cache
+.PHONY: help test demo demo-stop fmt lint docs unit it control-plane image scan e2e generate drift clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,8 +32,14 @@ it: ## tests against a real kube-apiserver and etcd
 control-plane: ## finds or builds etcd, kube-apiserver and kubectl; prints their folder
 	@hack/control-plane/get --controller-manager
 
+image: ## the container image, without a container engine; says where it is and its digest
+	@hack/image
+
 scan: ## checks manifests and examples with kubeconform and kube-score: no cluster, no network
 	@hack/scan
+
+e2e: ## tests on the whole cluster that E2E_KUBECONFIG names (ONLY=word: those with it in their names)
+	@hack/e2e $(ONLY)
 
 generate: ## writes the generated files again (crds/, docs/api.md, docs/configuration.md)
 	cargo run --quiet -- crd --output crds
