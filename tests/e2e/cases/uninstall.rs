@@ -75,12 +75,25 @@ fn delete_reservations(world: &World) {
     world.show(&["delete", "reservations", "--all", "-A", &limit()]);
 }
 
+/// The order of docs/install.md.
 fn remove_the_rest(world: &World) {
-    if world.try_kubectl(&["get", "crd", "rooms.innkeeper.dev"]).is_ok() {
-        world.kubectl(&["delete", "rooms", "--all", "-A", &limit()]);
-        let ours = ["delete", "namespace", "-l", OURS, &limit()];
-        world.kubectl(&ours);
+    let limit = limit();
+    if world.try_kubectl(&["get", "rooms", "-A", "-o", "name"]).is_ok_and(|rooms| !rooms.is_empty()) {
+        let none_ahead = ["wait", "rooms", "--all", "-A", "--for=jsonpath={.status.staysAhead}=0", &limit];
+        // Of a Room that no operator ever saw nothing is known, and nothing is there.
+        let _ = world.try_kubectl(&none_ahead);
+        world.show(&["delete", "rooms", "--all", "-A", &limit]);
     }
-    world.show(&["delete", "-k", "manifests/overlays/quickstart", "--ignore-not-found", &limit()]);
+    if world.try_kubectl(&["get", "roomcalendars", "-A", "-o", "name"]).is_ok_and(|left| !left.is_empty()) {
+        world.kubectl(&["wait", "roomcalendars", "--all", "-A", "--for=delete", &limit]);
+    }
+    world.kubectl(&["delete", "namespace", "-l", OURS, "--ignore-not-found", &limit]);
+    let overlay = ["delete", "-k", "manifests/overlays/quickstart", "--ignore-not-found", &limit];
+    let workloads = ["-l", "app.kubernetes.io/component notin (api,namespace)"];
+    world.show(&[&overlay[..], &workloads].concat());
+    world.show(&["delete", "-k", "crds", "--ignore-not-found", &limit]);
+    let claims = world.try_kubectl(&["-n", SYSTEM, "get", "pvc", "-o", "name"]).unwrap_or_default();
+    say!("  left in {SYSTEM}: {}", claims.replace('\n', ", "));
+    world.kubectl(&["delete", "namespace", SYSTEM, "--ignore-not-found", &limit]);
     world.uninstalled();
 }

@@ -82,6 +82,7 @@ async fn burst(world: &World, name: &str, strike: impl AsyncFn()) {
     );
     assert!(before.len() < BURST, "it struck in the middle");
     assert_eq!((confirmed, after.len(), balance.charges), (BURST, BURST, BURST));
+    hotel.close(world);
 }
 
 /// The money taken of a hotel's guests, by the charge.

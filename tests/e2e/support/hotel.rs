@@ -48,6 +48,11 @@ impl Hotel {
         }
     }
 
+    /// Gives everybody their money back, without waiting for it.
+    pub fn close(&self, world: &World) {
+        world.kubectl(&["-n", &self.namespace, "delete", "reservations", "--all", "--wait=false"]);
+    }
+
     /// Declares a Room.
     pub async fn room(&self, name: &str, units: u32) {
         let spec = serde_json::from_value(json!({

@@ -124,6 +124,7 @@ impl Stream {
             balance,
         };
         assert!(served.harmed.is_empty() && served.refused.is_empty(), "{served}");
+        self.hotel.close(world);
         served
     }
 }
