@@ -24,6 +24,8 @@ enum Command {
     Dev(commands::dev::DevArgs),
     /// Print the custom resource definitions, or write them to a folder
     Crd(commands::crd::CrdArgs),
+    /// Bring in bookings that were taken elsewhere, from a CSV file
+    Import(commands::import::ImportArgs),
     /// Check a configuration file, or print the reference
     Config(commands::config::ConfigArgs),
 }
@@ -36,6 +38,7 @@ async fn main() -> ExitCode {
         Command::Payments(args) => commands::payments(args).await,
         Command::Dev(args) => commands::dev::run(args).await,
         Command::Crd(args) => commands::crd::run(&args),
+        Command::Import(args) => commands::import::run(args).await,
         Command::Config(args) => commands::config::run(&args),
     };
     match result {

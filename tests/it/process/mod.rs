@@ -4,6 +4,7 @@ mod commands;
 mod configuring;
 mod dev;
 mod ending;
+mod import;
 mod leading;
 mod outages;
 mod rights;
