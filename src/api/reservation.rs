@@ -83,7 +83,10 @@ use crate::room::unobserved;
 pub struct ReservationSpec {
     /// The Room wanted, in this namespace.
     #[schemars(length(min = 1, max = 55))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("a stay's terms cannot be changed: delete this Reservation and create a new one"))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')").message("roomName is the name of a Room: small letters, digits, '-' and '.', such as double-sea-view"),
+        validation = Rule::new("self == oldSelf").message("a stay's terms cannot be changed: delete this Reservation and create a new one")
+    )]
     pub room_name: String,
     /// Day of arrival, in the Room's time zone.
     #[x_kube(validation = Rule::new("self == oldSelf").message("a stay's terms cannot be changed: delete this Reservation and create a new one"))]

@@ -48,6 +48,8 @@ pub async fn perform(
             list.retain(|f| *f != ours);
             finalizers(scope, reservation, &list).await?
         }
+        // The definition refuses such names, and an object that was stored under another may have one all the same.
+        Effect::ReadRoom if !can_be_a_name(&room_key.1) => Done::Room(None),
         Effect::ReadRoom => {
             let room = scope
                 .rooms(&namespace)
@@ -70,6 +72,15 @@ pub async fn perform(
             Done::Learnt(Answer::Nights(scope.allocators.ask(&room_key, Ask::Release(stay)).await))
         }
     })
+}
+
+/// Whether an object can be called that; the API server cannot even be asked for another.
+fn can_be_a_name(name: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let (first, last) = (name.bytes().next(), name.bytes().last());
+    first.is_some_and(plain)
+        && last.is_some_and(plain)
+        && name.bytes().all(|c| plain(c) || c == b'-' || c == b'.')
 }
 
 async fn finalizers(
@@ -169,5 +180,17 @@ mod tests {
         #[case] second: i64,
     ) {
         assert_eq!(cancelled_at(&entries, at(100)), at(second));
+    }
+
+    #[test]
+    fn what_no_object_can_be_called_is_not_asked_for() {
+        for name in ["double", "d", "4", "sea-view.2"] {
+            assert!(can_be_a_name(name), "{name}");
+        }
+        for name in
+            ["", " ", "Double", "../../x", "-d", "d-", "a b", "a\nb", "\u{c608}", "a/b", "a?b", "a%2fb"]
+        {
+            assert!(!can_be_a_name(name), "{name:?}");
+        }
     }
 }

@@ -4,6 +4,7 @@ mod argocd;
 mod bad_input;
 mod born_with_finalizers;
 mod checks;
+mod generated;
 mod gitops;
 mod kstatus;
 mod listing;
