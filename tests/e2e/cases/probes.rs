@@ -17,7 +17,7 @@ async fn ready_in_service(world: &World, service: &str, pod: &str) -> Option<boo
     let slices = slices.list(&of_service).await.unwrap();
     let mut endpoints = slices.items.into_iter().flat_map(|s| s.endpoints);
     let found = endpoints.find(|e| e.target_ref.as_ref().and_then(|t| t.name.as_deref()) == Some(pod))?;
-    found.conditions.and_then(|c| c.serving)
+    found.conditions.and_then(|c| c.ready)
 }
 
 /// A provider that is asked to end still answers while it leaves its Service.

@@ -1,6 +1,7 @@
 //! The ledger on its volume.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use innkeeper_api::Reason;
@@ -13,7 +14,7 @@ use crate::support::hotel::{Hotel, NIGHTLY};
 use crate::support::report::say;
 use crate::support::{SYSTEM, World, until};
 
-/// Guests who pay at the same time.
+/// Guests who pay at the same time, or more.
 const BURST: usize = 120;
 
 /// Its pod is deleted.
@@ -27,8 +28,11 @@ pub async fn pod_deleted(world: &World) {
 /// Its process is killed.
 pub async fn killed(world: &World) {
     let node = world.node.as_ref().expect("checked before");
+    world.installed();
+    // Found before: looking through all processes takes a while.
+    let process = node.process(&uid(world).await).expect("the provider has a process");
     burst(world, "volume-killed", async || {
-        node.signal(&uid(world).await, "KILL");
+        node.run(&format!("kill -KILL {process}"));
     })
     .await;
 }
@@ -42,12 +46,20 @@ async fn burst(world: &World, name: &str, strike: impl AsyncFn()) {
     world.installed();
     let hotel = Hotel::open(world, name);
     hotel.room("double", 200).await;
-    let stay = (date(2031, 3, 1), date(2031, 3, 2));
+    let stay = |number: usize| {
+        let from = date(2031, 3, 1) + jiff::Span::new().days(i64::try_from(number % 30).unwrap());
+        (from, from.tomorrow().unwrap())
+    };
     let books = Books::open(world).await;
+    // Guests come until it has struck, however fast they are served, and some after that.
+    let struck_at = AtomicUsize::new(usize::MAX);
     let asked = async {
-        for number in 0..BURST {
-            hotel.reserve(&format!("guest-{number}"), "double", stay, "pm_card_visa").await.unwrap();
+        let mut number = 0;
+        while number < BURST || number < struck_at.load(Ordering::SeqCst).saturating_add(BURST / 10) {
+            hotel.reserve(&format!("guest-{number}"), "double", stay(number), "pm_card_visa").await.unwrap();
+            number += 1;
         }
+        number
     };
     // What the provider has said that it took, it may not forget.
     let struck = async {
@@ -58,9 +70,10 @@ async fn burst(world: &World, name: &str, strike: impl AsyncFn()) {
         .await;
         let begun = Instant::now();
         strike().await;
+        struck_at.store(before.len(), Ordering::SeqCst);
         (before, begun)
     };
-    let ((), (before, begun)) = futures::future::join(asked, struck).await;
+    let (guests, (before, begun)) = futures::future::join(asked, struck).await;
     drop(books);
     // Until another process answers.
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -74,14 +87,14 @@ async fn burst(world: &World, name: &str, strike: impl AsyncFn()) {
     }
     let balance = balance(world, &hotel.namespace, &Expected::nightly(NIGHTLY)).await;
     say!(
-        "  struck after {} of {BURST} charges; the provider answered again after {:.1} s; {confirmed} confirmed, {} charges, \
+        "  struck after {} of {guests} charges; the provider answered again after {:.1} s; {confirmed} confirmed, {} charges, \
          none lost, none twice; {balance:?}",
         before.len(),
         back.as_secs_f64(),
         after.len()
     );
-    assert!(before.len() < BURST, "it struck in the middle");
-    assert_eq!((confirmed, after.len(), balance.charges), (BURST, BURST, BURST));
+    assert!(before.len() < guests, "it struck in the middle");
+    assert_eq!((confirmed, after.len(), balance.charges), (guests, guests, guests));
     hotel.close(world);
 }
 
