@@ -3,7 +3,7 @@
 .PHONY: help test demo demo-stop fmt lint docs unit it control-plane image scan e2e generate drift clean-cache
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## everything that is checked and tested, with a summary
 	@hack/test

@@ -104,25 +104,19 @@ impl World {
         printed
     }
 
-    /// Installs the quickstart unless that was done, and waits until all of it is ready. Says how long it took.
-    pub fn installed(&self) -> Duration {
-        let begun = Instant::now();
+    /// Installs the quickstart unless that was done, and waits until all of it is ready.
+    pub fn installed(&self) {
         let mut installed = self.installed.lock().unwrap();
         if !*installed {
-            self.apply_quickstart();
+            self.show(&["apply", "-k", "manifests/overlays/quickstart", "-o", "name"]);
+            self.rolled_out();
             *installed = true;
         }
-        begun.elapsed()
     }
 
     /// Nothing is installed any more.
     pub fn uninstalled(&self) {
         *self.installed.lock().unwrap() = false;
-    }
-
-    fn apply_quickstart(&self) {
-        self.show(&["apply", "-k", "manifests/overlays/quickstart", "-o", "name"]);
-        self.rolled_out();
     }
 
     /// Waits until every workload of Innkeeper's is as declared, and ready.
