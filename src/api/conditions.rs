@@ -143,6 +143,8 @@ open_enum! {
         OutOfStock,
         /// Allocated: the hold ran out before the money came.
         HoldExpired,
+        /// Allocated: nights of a booked stay were taken out of the calendar by hand, and are no longer to be had.
+        NightsLost,
         /// Allocated: the nights are free again.
         Released,
         /// Refunded: everything due has gone back.

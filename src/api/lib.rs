@@ -33,6 +33,10 @@ pub const GROUP: &str = "innkeeper.dev";
 pub const VERSION: &str = "v1alpha1";
 /// Keeps a Reservation until its money and its nights are settled.
 pub const FINALIZER: &str = "innkeeper.dev/settle";
+
+/// Annotation of a Reservation by which a person has a refund that failed tried again. Its value is the number of the
+/// attempt that it allows, one more than the one that failed: so it allows one attempt, however often it is applied.
+pub const RETRY_REFUND: &str = "innkeeper.dev/retry-refund";
 /// What the operator calls itself in `managedFields`.
 pub const OPERATOR_MANAGER: &str = "innkeeper";
 /// Longest stay in nights: two calendar months of the longest kind.

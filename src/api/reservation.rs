@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conditions::{Conditions, open_enum};
 use crate::facts::Fact;
-use crate::room::unobserved;
+use crate::room::{Flow, unobserved};
 
 /// One stay. Its terms are immutable; only `state` and `ttlAfterFinished` may change.
 #[allow(clippy::duplicated_attributes, reason = "columns repeat their parts")]
@@ -296,6 +296,9 @@ pub struct Quote {
     /// What is collected online: the total, or 0 where somebody else collects.
     #[schemars(range(min = 0))]
     pub collect_online: i64,
+    /// Whether the money or the nights come first, as the Room said.
+    #[serde(default)]
+    pub flow: Flow,
     /// What the total is made of.
     #[schemars(length(max = 62), extend("x-kubernetes-list-type" = "atomic"))]
     pub lines: Vec<QuoteLine>,

@@ -35,8 +35,7 @@ use crate::conditions::Conditions;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("self.units + self.overbooking <= 200").message("units and overbooking together are at most 200: split a bigger house into several Rooms"),
-    validation = Rule::new("self.flow != 'HoldFirst'").message("flow HoldFirst is not available in this version: use PayFirst, or leave flow out").field_path(".flow")
+    validation = Rule::new("self.units + self.overbooking <= 200").message("units and overbooking together are at most 200: split a bigger house into several Rooms")
 )]
 pub struct RoomSpec {
     /// How many like units there are.
@@ -169,10 +168,10 @@ pub enum Sale {
 /// Whether the money or the nights come first.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Flow {
-    /// Charge, then take the nights; a full night is refunded.
+    /// Charge, then take the nights; who finds a night full is refunded.
     #[default]
     PayFirst,
-    /// Take the nights under a hold with a deadline, then charge.
+    /// Take the nights under a hold until the Reservation's deadline, then charge; who finds a night full is not charged.
     HoldFirst,
 }
 

@@ -21,6 +21,18 @@ pub enum Ask {
     Sync,
     /// Drop the holders that nobody stands for any more.
     Sweep,
+    /// Empty a month that is past of those whose stay is over.
+    Retire(Month),
+}
+
+/// Whose Reservations are there, by their UIDs, as a list past the cache showed it after the calendars were read. Whoever
+/// came in later than the list came in after the calendars too, and the write then meets a conflict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct There {
+    /// Whoever has not ended without nights.
+    pub may_hold: BTreeSet<String>,
+    /// Of those, whose stay is not over.
+    pub unfinished: BTreeSet<String>,
 }
 
 impl Ask {
@@ -29,7 +41,7 @@ impl Ask {
     pub const fn taken(&self) -> Option<&Stay> {
         match self {
             Self::Take(stay) => Some(stay),
-            Self::Release(_) | Self::Sync | Self::Sweep => None,
+            Self::Release(_) | Self::Sync | Self::Sweep | Self::Retire(_) => None,
         }
     }
 }
@@ -48,7 +60,7 @@ pub struct RoomSeen<'a> {
 /// What a batch comes to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Decided {
-    /// One for each ask, in their order. `Sync` and `Sweep` have none to wait for and get `NotAsked`.
+    /// One for each ask, in their order. Housekeeping has none to wait for and gets `NotAsked`.
     pub answers: Vec<NightsKnown>,
     /// Calendars to be written, ascending by month.
     pub changed: BTreeMap<Month, RoomCalendarFields>,
@@ -56,15 +68,14 @@ pub struct Decided {
 
 /// Decides a batch. `None` where an answer needs a fresh view: the caller reads everything again and asks again.
 ///
-/// `there` are the UIDs that may hold nights, for a sweep: listed past the cache, and after the calendars were read.
-/// Whoever came in later than the list came in after the calendars too, and the write then meets a conflict.
+/// `there` is asked by housekeeping alone.
 #[must_use]
 pub fn decide(
     asks: &[Ask],
     calendars: &BTreeMap<Month, RoomCalendarFields>,
     room: Option<RoomSeen<'_>>,
     fresh: bool,
-    there: &BTreeSet<String>,
+    there: &There,
 ) -> Option<Decided> {
     let mut work = calendars.clone();
     if let Some(room) = room {
@@ -79,7 +90,13 @@ pub fn decide(
             Ask::Sync => NightsKnown::NotAsked,
             Ask::Sweep => {
                 for calendar in work.values_mut() {
-                    inventory::keep_only(calendar, there);
+                    inventory::keep_only(calendar, &there.may_hold);
+                }
+                NightsKnown::NotAsked
+            }
+            Ask::Retire(month) => {
+                if let Some(calendar) = work.get_mut(month) {
+                    inventory::keep_only(calendar, &there.unfinished);
                 }
                 NightsKnown::NotAsked
             }
@@ -177,11 +194,11 @@ mod tests {
         let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
         let asks: Vec<Ask> = ["a", "b", "c"].map(|uid| Ask::Take(july(uid))).into();
         assert_eq!(
-            decide(&asks, &two, Some(room), false, &BTreeSet::new()),
+            decide(&asks, &two, Some(room), false, &There::default()),
             None,
             "that nothing is left is said on a fresh view only"
         );
-        let decided = decide(&asks, &two, Some(room), true, &BTreeSet::new()).unwrap();
+        let decided = decide(&asks, &two, Some(room), true, &There::default()).unwrap();
         assert!(held(&decided.answers[0]) && held(&decided.answers[1]) && full(&decided.answers[2]));
         assert_eq!(decided.changed.len(), 1);
     }
@@ -190,7 +207,7 @@ mod tests {
     fn a_full_calendar_refuses_without_a_write() {
         let (one, spec) = (calendars(1, &[july("a")]), spec(1));
         let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
-        let decided = decide(&[Ask::Take(july("b"))], &one, Some(room), true, &BTreeSet::new()).unwrap();
+        let decided = decide(&[Ask::Take(july("b"))], &one, Some(room), true, &There::default()).unwrap();
         assert!(full(&decided.answers[0]));
         assert!(decided.changed.is_empty());
     }
@@ -201,7 +218,7 @@ mod tests {
         let (one, spec) = (calendars(1, &[august]), spec(1));
         let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
         let over = stay("b", date(2030, 7, 31), date(2030, 8, 2));
-        let decided = decide(&[Ask::Take(over)], &one, Some(room), true, &BTreeSet::new()).unwrap();
+        let decided = decide(&[Ask::Take(over)], &one, Some(room), true, &There::default()).unwrap();
         assert!(full(&decided.answers[0]));
         assert!(decided.changed.is_empty());
     }
@@ -211,8 +228,8 @@ mod tests {
         let (one, spec) = (calendars(1, &[july("a")]), spec(1));
         let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
         let ask = [Ask::Take(july("a"))];
-        assert_eq!(decide(&ask, &one, Some(room), false, &BTreeSet::new()), None);
-        let decided = decide(&ask, &one, Some(room), true, &BTreeSet::new()).unwrap();
+        assert_eq!(decide(&ask, &one, Some(room), false, &There::default()), None);
+        let decided = decide(&ask, &one, Some(room), true, &There::default()).unwrap();
         assert!(held(&decided.answers[0]));
         assert!(decided.changed.is_empty());
     }
@@ -222,7 +239,7 @@ mod tests {
         let (one, spec) = (calendars(1, &[july("a")]), spec(1));
         let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
         let asks = [Ask::Release(july("a")), Ask::Take(july("b"))];
-        let decided = decide(&asks, &one, Some(room), true, &BTreeSet::new()).unwrap();
+        let decided = decide(&asks, &one, Some(room), true, &There::default()).unwrap();
         assert_eq!(decided.answers[0], NightsKnown::Released);
         assert!(held(&decided.answers[1]));
     }
@@ -233,10 +250,10 @@ mod tests {
         let (more, fewer) = (spec(2), spec(0));
         let newer = RoomSeen { uid: "room-1", generation: 2, spec: &more };
         assert!(held(
-            &decide(&[Ask::Take(july("b"))], &one, Some(newer), true, &BTreeSet::new()).unwrap().answers[0]
+            &decide(&[Ask::Take(july("b"))], &one, Some(newer), true, &There::default()).unwrap().answers[0]
         ));
         let older = RoomSeen { uid: "room-1", generation: 0, spec: &fewer };
-        let decided = decide(&[Ask::Sync], &one, Some(older), true, &BTreeSet::new()).unwrap();
+        let decided = decide(&[Ask::Sync], &one, Some(older), true, &There::default()).unwrap();
         assert!(decided.changed.is_empty(), "a stale view of the Room changes no capacity");
     }
 
@@ -245,7 +262,7 @@ mod tests {
         let (one, spec) = (calendars(1, &[july("a")]), spec(1));
         let anew = RoomSeen { uid: "room-2", generation: 1, spec: &spec };
         let asks = [Ask::Take(stay("b", date(2030, 7, 9), date(2030, 7, 10))), Ask::Release(july("a"))];
-        let decided = decide(&asks, &one, Some(anew), true, &BTreeSet::new()).unwrap();
+        let decided = decide(&asks, &one, Some(anew), true, &There::default()).unwrap();
         assert_eq!(decided.answers, [NightsKnown::Busy, NightsKnown::Released]);
         assert!(inventory::is_empty(&decided.changed[&Month::of(date(2030, 7, 1))]));
     }
@@ -254,17 +271,31 @@ mod tests {
     fn where_the_room_is_gone_nothing_is_taken_and_releases_pass() {
         let one = calendars(1, &[july("a")]);
         let asks = [Ask::Take(july("b")), Ask::Release(july("a"))];
-        assert_eq!(decide(&asks, &one, None, false, &BTreeSet::new()), None);
-        let decided = decide(&asks, &one, None, true, &BTreeSet::new()).unwrap();
+        assert_eq!(decide(&asks, &one, None, false, &There::default()), None);
+        let decided = decide(&asks, &one, None, true, &There::default()).unwrap();
         assert!(full(&decided.answers[0]));
         assert_eq!(decided.answers[1], NightsKnown::Released);
+    }
+
+    #[test]
+    fn a_past_month_keeps_only_whose_stay_is_not_over() {
+        let over_the_end = stay("long", date(2030, 7, 30), date(2030, 8, 3));
+        let (two, spec) = (calendars(2, &[july("a"), over_the_end]), spec(2));
+        let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
+        let all = ["a", "long"].map(str::to_owned);
+        let there = There { may_hold: all.into(), unfinished: ["long".to_owned()].into() };
+        let month = Month::of(date(2030, 7, 1));
+        let decided = decide(&[Ask::Retire(month)], &two, Some(room), true, &there).unwrap();
+        assert!(!inventory::holds(&decided.changed[&month], "a"));
+        assert!(inventory::holds(&decided.changed[&month], "long"));
+        assert_eq!(decided.changed.len(), 1, "no other month is touched");
     }
 
     #[test]
     fn a_sweep_drops_whom_nobody_stands_for_and_nobody_else() {
         let (two, spec) = (calendars(2, &[july("a"), july("gone")]), spec(2));
         let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
-        let there = BTreeSet::from(["a".to_owned(), "new".to_owned()]);
+        let there = There { may_hold: ["a", "new"].map(str::to_owned).into(), ..There::default() };
         let decided = decide(&[Ask::Sweep], &two, Some(room), true, &there).unwrap();
         let july = &decided.changed[&Month::of(date(2030, 7, 1))];
         assert!(inventory::holds(july, "a"));

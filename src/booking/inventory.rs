@@ -65,6 +65,35 @@ pub fn standing(stay: &Stay, months: &BTreeMap<Month, RoomCalendarFields>) -> St
     if held { Standing::Held } else { Standing::Fits }
 }
 
+/// What calendars in the cache show of a stay, which may be old.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NightsSeen {
+    /// No entry of it.
+    #[default]
+    None,
+    /// Entries, and not in every night as many as it has units.
+    Some,
+    /// Every night.
+    All,
+}
+
+/// What these calendars show of a stay.
+#[must_use]
+pub fn seen(stay: &Stay, calendars: &[&RoomCalendarFields]) -> NightsSeen {
+    let night = |date: Date| {
+        let month = Month::of(date).to_string();
+        calendars.iter().find(|c| c.month == month)?.nights.iter().find(|n| n.date == date)
+    };
+    let held = |date: Date| night(date).map_or(0, |n| n.held_by(&stay.uid));
+    if stay.nights().all(|date| held(date) >= stay.units) {
+        NightsSeen::All
+    } else if calendars.iter().any(|c| holds(c, &stay.uid)) {
+        NightsSeen::Some
+    } else {
+        NightsSeen::None
+    }
+}
+
 /// Puts a stay into one month. Says whether anything changed. The caller has seen that it fits.
 pub fn take(calendar: &mut RoomCalendarFields, stay: &Stay) -> bool {
     let mut changed = false;

@@ -59,8 +59,8 @@ pub struct Knowledge {
     pub cancel_recorded: Option<Timestamp>,
     /// The charge.
     pub charge: ChargeKnown,
-    /// Why the last refund gave no result.
-    pub refund_failed: Option<ProviderError>,
+    /// Which attempt at a refund gave no result, and why.
+    pub refund_failed: Option<(u32, ProviderError)>,
     /// The nights.
     pub nights: NightsKnown,
     /// The intent carries the mark that what is left stays with the hotel.
@@ -83,7 +83,12 @@ pub enum Answer {
     /// To a fence.
     Fence(Result<Fenced, ProviderError>),
     /// To a refund.
-    Refund(Result<RefundView, ProviderError>),
+    Refund {
+        /// Which attempt it was.
+        attempt: u32,
+        /// What came of it.
+        result: Result<RefundView, ProviderError>,
+    },
     /// To marking an intent as settled.
     Mark(Result<(), ProviderError>),
     /// To taking or releasing nights.
@@ -116,13 +121,13 @@ impl Knowledge {
             Answer::Charge(Err(error)) | Answer::Look(Err(error)) | Answer::Fence(Err(error)) => {
                 self.charge = ChargeKnown::Failed(error);
             }
-            Answer::Refund(Ok(refund)) => self.learn_refund(refund),
-            Answer::Refund(Err(error)) => {
+            Answer::Refund { result: Ok(refund), .. } => self.learn_refund(refund),
+            Answer::Refund { attempt, result: Err(error) } => {
                 // Refused as invalid, most often because somebody refunded it in the dashboard: a fresh look decides.
                 if matches!(error, ProviderError::Invalid { .. }) {
                     self.charge = ChargeKnown::NotAsked;
                 }
-                self.refund_failed = Some(error);
+                self.refund_failed = Some((attempt, error));
             }
             // An intent that the provider does not know holds no money that could be marked.
             Answer::Mark(Ok(()) | Err(ProviderError::NotFound(_))) => self.marked = true,

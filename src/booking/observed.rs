@@ -3,7 +3,7 @@
 use innkeeper_api::{Reservation, Room};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::inventory::Stay;
+use crate::inventory::{NightsSeen, Stay};
 use crate::knowledge::Knowledge;
 use crate::provider::{Charge, LookFor, Refund};
 
@@ -36,8 +36,8 @@ pub struct Observed<'a> {
     pub room: RoomView<'a>,
     /// What was learnt in this pass.
     pub known: &'a Knowledge,
-    /// Calendars in the cache show entries of this Reservation.
-    pub in_calendars: bool,
+    /// What the calendars in the cache show of its nights.
+    pub nights: NightsSeen,
     /// The installation's settings.
     pub settings: &'a Settings,
 }

@@ -8,13 +8,16 @@ mod opening;
 mod running;
 mod settled;
 
-use innkeeper_api::{Reservation, ReservationStatus, WantedState};
-use jiff::Timestamp;
+use innkeeper_api::{Allocation, Flow, Month, RETRY_REFUND, Reservation, ReservationStatus, WantedState};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::inventory::Stay;
 use crate::observed::{Observed, Plan, Wake};
 use crate::provider::{Charge, LookFor, Tags};
 use crate::status::{Stage, stage};
+
+/// Half of the time for which the provider remembers a key.
+const YOUNG: SignedDuration = SignedDuration::from_hours(12);
 
 /// Says what to do next about one Reservation.
 #[must_use]
@@ -57,6 +60,16 @@ impl<'a> Context<'a> {
         self.reservation().metadata.uid.as_deref().unwrap_or_default()
     }
 
+    /// When the API server recorded the creation.
+    fn created_at(&self) -> Timestamp {
+        self.reservation().metadata.creation_timestamp.as_ref().map_or(self.now, |t| t.0)
+    }
+
+    /// Whether any key of its is younger than the provider's memory of keys, by far.
+    fn is_young(&self) -> bool {
+        self.now.duration_since(self.created_at()) < YOUNG
+    }
+
     /// When the API server recorded the deletion.
     fn deleted_at(&self) -> Option<Timestamp> {
         self.reservation().metadata.deletion_timestamp.as_ref().map(|t| t.0)
@@ -64,6 +77,11 @@ impl<'a> Context<'a> {
 
     fn wants_cancel(&self) -> bool {
         self.reservation().spec.state == Some(WantedState::Cancelled)
+    }
+
+    /// Which attempt at a refund a person has allowed.
+    fn retry_refund(&self) -> Option<&'a str> {
+        self.reservation().metadata.annotations.as_ref()?.get(RETRY_REFUND).map(String::as_str)
     }
 
     fn has_finalizer(&self, name: &str) -> bool {
@@ -84,6 +102,11 @@ impl<'a> Context<'a> {
         self.status.quote.as_ref().map_or(0, |q| q.collect_online)
     }
 
+    /// Whether the money or the nights come first, as agreed.
+    fn flow(&self) -> Flow {
+        self.status.quote.as_ref().map_or(Flow::PayFirst, |q| q.flow)
+    }
+
     /// The attempt that may have been sent, where there is one.
     fn attempt(&self) -> Option<u32> {
         self.status.payment.as_ref().and_then(|p| p.attempt)
@@ -92,6 +115,17 @@ impl<'a> Context<'a> {
     fn stay(&self) -> Stay {
         let spec = &self.reservation().spec;
         Stay { uid: self.uid().to_owned(), from: spec.check_in, to: spec.check_out, units: spec.units }
+    }
+
+    /// Where its nights are held.
+    fn allocation(&self, room_uid: &str) -> Allocation {
+        let stay = self.stay();
+        let room = &self.reservation().spec.room_name;
+        Allocation {
+            room_uid: room_uid.to_owned(),
+            units: stay.units,
+            calendars: stay.months().iter().map(|m: &Month| m.calendar_name(room)).collect(),
+        }
     }
 
     fn tags(&self) -> Tags {
@@ -122,7 +156,8 @@ impl<'a> Context<'a> {
             id: payment.id,
             tags: self.tags(),
             attempt,
-            since: payment.attempted_at.unwrap_or(self.now),
+            // A status that somebody wiped by hand knows no older attempt; the object is older than any of them.
+            since: self.created_at().min(payment.attempted_at.unwrap_or(self.now)),
         }
     }
 

@@ -12,11 +12,11 @@ mod running;
 use innkeeper_api::{ConditionType, FactKind, Phase, Reason, ReservationStatus};
 
 pub use closing::{
-    cancelling, closed, payment_unknown, refund_failed, refund_pending, refund_unanswered, rejecting,
-    released, withdrawing,
+    RefundFailure, cancelling, closed, payment_unknown, refund_failed, refund_pending, refund_retried,
+    refund_unanswered, rejecting, released, withdrawing,
 };
 pub use opening::{accepted, refused, undecided, waiting};
-pub use running::{charge_processing, charge_unanswered, confirmed, declined};
+pub use running::{charge_processing, charge_unanswered, confirmed, declined, held, nights_lost};
 
 use ConditionType as C;
 

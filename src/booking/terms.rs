@@ -96,6 +96,7 @@ pub fn accept(
     Ok(Quote {
         currency: room.currency.code().to_owned(),
         total: price.total,
+        flow: room.spec.flow,
         collect_online: if stay.payment.collect == Collect::Online { price.total } else { 0 },
         lines: price.lines,
         refund_deadlines: policy::deadlines(&room.spec.cancellation, check_in_at),

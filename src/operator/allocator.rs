@@ -15,6 +15,7 @@ use kube::Client;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::Clock;
 use crate::batch::Book;
 use crate::cache::{Cache, Key, lock};
 
@@ -33,6 +34,7 @@ pub struct Waiting {
 pub struct Allocators {
     client: Client,
     cache: Arc<Cache>,
+    clock: Clock,
     metrics: Metrics,
     config: Arc<ConfigWatch>,
     stop: CancellationToken,
@@ -44,11 +46,12 @@ impl Allocators {
     pub fn new(
         client: Client,
         cache: Arc<Cache>,
+        clock: Clock,
         metrics: Metrics,
         config: Arc<ConfigWatch>,
         stop: CancellationToken,
     ) -> Self {
-        Self { client, cache, metrics, config, stop, by_room: Mutex::default() }
+        Self { client, cache, clock, metrics, config, stop, by_room: Mutex::default() }
     }
 
     /// Asks a Room's allocator and waits for its answer. An allocator that is ending answers that it is busy.
@@ -65,7 +68,13 @@ impl Allocators {
         let mut all = lock(&self.by_room);
         let sender = all.entry(room.clone()).or_insert_with(|| {
             let (tx, rx) = mpsc::unbounded_channel();
-            let book = Book::new(&self.client, room.clone(), Arc::clone(&self.cache), self.metrics.clone());
+            let book = Book::new(
+                &self.client,
+                room.clone(),
+                Arc::clone(&self.cache),
+                self.clock.clone(),
+                self.metrics.clone(),
+            );
             let work = run(rx, book, Arc::clone(&self.config), self.metrics.clone());
             tokio::spawn(self.stop.clone().run_until_cancelled_owned(work));
             tx

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use innkeeper_api::{Month, OPERATOR_MANAGER, Room, RoomCalendar, RoomCalendarFields, UID_LABEL};
-use innkeeper_booking::allotment::{self, Ask, RoomSeen};
+use innkeeper_booking::allotment::{self, Ask, RoomSeen, There};
 use innkeeper_booking::inventory::{self, Stay};
 use innkeeper_booking::knowledge::NightsKnown;
 use innkeeper_ops::metrics::{CalendarWrite, Metrics};
 use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
 
+use crate::Clock;
 use crate::cache::{Cache, Key};
 use crate::error::WriteError;
 use crate::occupant::{self, Occupant};
@@ -26,6 +27,7 @@ const ROUNDS: usize = 8;
 pub struct Book {
     room: Key,
     cache: Arc<Cache>,
+    clock: Clock,
     metrics: Metrics,
     rooms: Api<Room>,
     reservations: Api<Occupant>,
@@ -60,13 +62,14 @@ impl From<kube::Error> for Setback {
 
 impl Book {
     /// A book with nothing read yet.
-    pub fn new(client: &Client, room: Key, cache: Arc<Cache>, metrics: Metrics) -> Self {
+    pub fn new(client: &Client, room: Key, cache: Arc<Cache>, clock: Clock, metrics: Metrics) -> Self {
         Self {
             rooms: Api::namespaced(client.clone(), &room.0),
             reservations: occupant::api(client, &room.0),
             calendars: Api::namespaced(client.clone(), &room.0),
             room,
             cache,
+            clock,
             metrics,
             view: BTreeMap::new(),
             written: 0,
@@ -81,7 +84,7 @@ impl Book {
     /// Settles a batch: one answer for each ask, in their order.
     pub async fn settle(&mut self, asks: &[Ask]) -> Vec<NightsKnown> {
         // A release must see what is really there: "nothing held" on an old view would leave a holder behind.
-        let mut fresh = asks.iter().any(|a| matches!(a, Ask::Release(_) | Ask::Sweep));
+        let mut fresh = asks.iter().any(|a| matches!(a, Ask::Release(_) | Ask::Sweep | Ask::Retire(_)));
         for _ in 0..ROUNDS {
             match self.round(asks, fresh).await {
                 Ok(Some(answers)) => return answers,
@@ -103,7 +106,7 @@ impl Book {
 
     /// One round. `None` where an answer needs a fresh view.
     async fn round(&mut self, asks: &[Ask], fresh: bool) -> Result<Option<Vec<NightsKnown>>, Setback> {
-        let room = self.read_room(fresh).await?;
+        let mut room = self.read_room(fresh).await?;
         let months = self.months_of(asks);
         for month in &months {
             if fresh || !self.view.contains_key(month) {
@@ -112,13 +115,20 @@ impl Book {
                 self.view.insert(*month, found);
             }
         }
-        if let Some(room) = &room {
-            let wanted: BTreeSet<Month> = asks.iter().filter_map(Ask::taken).flat_map(Stay::months).collect();
-            self.make_missing(room, &wanted).await?;
+        let wanted: BTreeSet<Month> = asks.iter().filter_map(Ask::taken).flat_map(Stay::months).collect();
+        let lacking = self.lacking(room.as_ref(), &wanted);
+        if !lacking.is_empty() {
+            // What is made anew knows no older generation that would keep an old view of the Room out.
+            if !fresh {
+                room = self.read_room(true).await?;
+            }
+            if let Some(room) = &room {
+                self.make(room, &lacking).await?;
+            }
         }
         // Listed after the calendars were read: who comes in between is met as a conflict.
-        let sweeps = asks.iter().any(|a| matches!(a, Ask::Sweep));
-        let there = if sweeps { self.who_may_hold().await? } else { BTreeSet::new() };
+        let housekeeping = asks.iter().any(|a| matches!(a, Ask::Sweep | Ask::Retire(_)));
+        let there = if housekeeping { self.who_is_left().await? } else { There::default() };
         let calendars = self.view.iter().filter_map(|(m, c)| Some((*m, c.as_ref()?.spec.clone()))).collect();
         let uid = room.as_ref().and_then(ResourceExt::uid).unwrap_or_default();
         let seen = room.as_ref().map(|room| RoomSeen {
@@ -147,6 +157,7 @@ impl Book {
         for ask in asks {
             match ask {
                 Ask::Take(stay) | Ask::Release(stay) => months.extend(stay.months()),
+                Ask::Retire(month) => drop(months.insert(*month)),
                 Ask::Sync | Ask::Sweep => {
                     let prefix = format!("{}-", self.room.1);
                     let names = self.cache.calendars_of(&self.room);
@@ -157,12 +168,21 @@ impl Book {
         months
     }
 
-    /// Makes the calendars that are missing, with everybody who is known to be there: never empty on faith.
-    async fn make_missing(&mut self, room: &Room, wanted: &BTreeSet<Month>) -> Result<(), Setback> {
+    /// The months that have no calendar of this Room, nor one of an earlier Room with guests in it.
+    fn lacking(&self, room: Option<&Room>, wanted: &BTreeSet<Month>) -> BTreeSet<Month> {
+        let uid = room.and_then(ResourceExt::uid);
+        let serves =
+            |c: &RoomCalendar| Some(&c.spec.room_uid) == uid.as_ref() || !inventory::is_empty(&c.spec);
+        let there = |month: &&Month| self.view.get(month).and_then(Option::as_ref).is_some_and(serves);
+        wanted.iter().filter(|month| !there(month)).copied().collect()
+    }
+
+    /// Makes calendars that are missing, with everybody who is known to be there: never empty on faith.
+    async fn make(&mut self, room: &Room, lacking: &BTreeSet<Month>) -> Result<(), Setback> {
         let uid = room.uid().unwrap_or_default();
-        for month in wanted {
+        for month in lacking {
             if let Some(Some(old)) = self.view.get(month) {
-                if old.spec.room_uid == uid || !inventory::is_empty(&old.spec) {
+                if old.spec.room_uid == uid {
                     continue;
                 }
                 // Of a Room that was deleted and made anew under the same name, and nobody is in it.
@@ -191,10 +211,15 @@ impl Book {
         Ok(self.list().await?.iter().filter_map(|r| occupant::stay_in(r, month)).collect())
     }
 
-    /// UIDs that may hold nights of the Room: its Reservations that are there and have not ended without nights.
-    async fn who_may_hold(&self) -> Result<BTreeSet<String>, Setback> {
+    /// The Room's Reservations that may hold nights, and those whose stay is not over.
+    async fn who_is_left(&self) -> Result<There, Setback> {
+        let now = (self.clock)();
         let all = self.list().await?;
-        Ok(all.iter().filter(|r| !occupant::has_ended(r)).filter_map(ResourceExt::uid).collect())
+        let left = || all.iter().filter(|r| !occupant::has_ended(r));
+        Ok(There {
+            may_hold: left().filter_map(ResourceExt::uid).collect(),
+            unfinished: left().filter(|r| !occupant::is_over(r, now)).filter_map(ResourceExt::uid).collect(),
+        })
     }
 
     /// The Room's Reservations, past the cache.

@@ -169,6 +169,7 @@ pub async fn follow<K>(
     let kind = K::kind(&());
     let reader = writer.as_reader();
     let mut listed = false;
+    let mut before_list = Vec::new();
     let mut events = watcher(api, watcher::Config::default().any_semantic())
         .modify(|object| object.meta_mut().managed_fields = None)
         .default_backoff()
@@ -185,10 +186,18 @@ pub async fn follow<K>(
                     Event::Delete(object) => touched(object, false),
                     // A list enters the store as a whole, at its end: who is woken before that would see the old view,
                     // and nobody would wake them again.
-                    Event::Init | Event::InitApply(_) => {}
+                    Event::Init => before_list = reader.state(),
+                    Event::InitApply(_) => {}
                     Event::InitDone => {
                         if !std::mem::replace(&mut listed, true) {
                             cache.one_listed();
+                        }
+                        // What went while nobody watched has no event of its own.
+                        for gone in std::mem::take(&mut before_list) {
+                            let now = reader.get(&ObjectRef::from_obj(&*gone));
+                            if now.is_none_or(|now| now.meta().uid != gone.meta().uid) {
+                                touched(&gone, false);
+                            }
                         }
                         for object in reader.state() {
                             report_broken(&*object, &kind);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use innkeeper_booking::provider::{Charge, Fenced, Intent, LookFor, ProviderError, Refund, RefundView};
 use innkeeper_ops::metrics::Metrics;
-use innkeeper_payments::driver::Stripe;
+use innkeeper_payments::driver::{ListQuery, Listing, Stripe};
 use tokio::sync::Semaphore;
 
 use crate::cache::lock;
@@ -80,6 +80,11 @@ impl Cashier {
     /// Marks that what is left stays with the hotel.
     pub async fn mark_settled(&self, id: &str, kept: i64) -> Result<(), ProviderError> {
         self.call(self.inner.stripe.mark_settled(id, kept)).await
+    }
+
+    /// Reads a stretch of the installation's payments.
+    pub async fn list(&self, query: &ListQuery) -> Result<Listing, ProviderError> {
+        self.call(self.inner.stripe.list(query)).await
     }
 
     /// Asks whether the provider answers and takes our key.

@@ -63,7 +63,10 @@ pub async fn perform(
         Effect::Look(what) => Done::Learnt(Answer::Look(cashier.look(&what).await)),
         Effect::Fence(charge) => Done::Learnt(Answer::Fence(cashier.fence(&charge).await)),
         Effect::CancelIntent(id) => Done::Learnt(Answer::Charge(cashier.cancel(&id).await)),
-        Effect::Refund(refund) => Done::Learnt(Answer::Refund(cashier.refund(&refund).await)),
+        Effect::Refund(refund) => {
+            let result = cashier.refund(&refund).await;
+            Done::Learnt(Answer::Refund { attempt: refund.attempt, result })
+        }
         Effect::MarkSettled { id, kept } => Done::Learnt(Answer::Mark(cashier.mark_settled(&id, kept).await)),
         Effect::Take(stay) => {
             Done::Learnt(Answer::Nights(scope.allocators.ask(&room_key, Ask::Take(stay)).await))

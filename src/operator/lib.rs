@@ -5,6 +5,7 @@
 //! keeps two operators from doing the same work, resourceVersions, keys and fences keep it right when they do.
 
 mod allocator;
+mod attention;
 mod batch;
 mod cache;
 mod calendar;
@@ -15,6 +16,7 @@ mod error;
 mod identity;
 mod lease;
 mod occupant;
+mod orphans;
 mod queue;
 mod reservation;
 mod room;

@@ -3,6 +3,7 @@
 
 use innkeeper_api::{ConditionType, Month, Reason, Reservation};
 use innkeeper_booking::inventory::Stay;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use kube::api::{ApiResource, Object};
 use kube::{Api, Client, ResourceExt};
@@ -24,7 +25,16 @@ pub struct Terms {
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Told {
     #[serde(default)]
+    quote: Option<Agreed>,
+    #[serde(default)]
     conditions: Vec<Condition>,
+}
+
+/// What was agreed, as far as it is about time.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Agreed {
+    finished_at: Timestamp,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -52,6 +62,12 @@ pub fn stay_in(occupant: &Occupant, month: Month) -> Option<Stay> {
     let Terms { check_in, check_out, units } = occupant.spec;
     let stay = Stay { uid: occupant.uid()?, from: check_in, to: check_out, units };
     stay.months().contains(&month).then_some(stay)
+}
+
+/// Whether its stay is over: the day of check-out has ended.
+pub fn is_over(occupant: &Occupant, now: Timestamp) -> bool {
+    let agreed = occupant.status.as_ref().and_then(|s| s.quote.as_ref());
+    agreed.is_some_and(|agreed| agreed.finished_at <= now)
 }
 
 /// Whether it has ended, in a way that leaves it no nights.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use innkeeper_api::{ConditionType, Reason, Reservation, ReservationStatus, Room};
-use innkeeper_booking::inventory;
+use innkeeper_booking::inventory::{self, NightsSeen, Stay};
 use innkeeper_booking::knowledge::{Answer, Knowledge};
 use innkeeper_booking::observed::{Observed, Plan, RoomView, Settings, Wake};
 use innkeeper_booking::plan::plan;
@@ -27,6 +27,9 @@ const STEPS: usize = 64;
 /// What was learnt in a pass is not acted on at the provider once it is this old, by the wall clock: a process that was
 /// suspended between looking a charge up and sending it must look again, for the key may have expired meanwhile.
 const STALE_AFTER: SignedDuration = SignedDuration::from_mins(10);
+
+/// Nobody has booked, been settled and had his status wiped within so short a time.
+const NEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// After a conflict the watch is about to bring the newer version; a moment is enough.
 const AFTER_CONFLICT: Duration = Duration::from_millis(100);
@@ -129,23 +132,34 @@ impl Pass<'_> {
             reservation: &self.current,
             room: view,
             known: &self.known,
-            in_calendars: self.in_calendars(),
+            nights: self.nights_seen(),
             settings: &self.settings,
         };
         plan(&observed, (self.scope.clock)())
     }
 
-    fn in_calendars(&self) -> bool {
-        let Some(uid) = self.current.metadata.uid.as_deref() else { return false };
+    /// What the cache shows of its nights. Before it is settled nobody asks, but of an old one that has no status: it may
+    /// have had one.
+    fn nights_seen(&self) -> NightsSeen {
+        let at = self.current.status.as_ref().map_or(Stage::Open, stage);
+        let Some(uid) = self.current.metadata.uid.clone() else { return NightsSeen::None };
+        let created = self.current.metadata.creation_timestamp.as_ref().map_or(self.begun, |t| t.0);
+        let newly_open = at == Stage::Open && self.begun.duration_since(created) < NEW;
+        if newly_open || matches!(at, Stage::InProgress | Stage::Foreign) {
+            return NightsSeen::None;
+        }
         let spec = &self.current.spec;
-        innkeeper_api::Month::of_stay(spec.check_in, spec.check_out).iter().any(|month| {
-            let key = (self.key.0.clone(), month.calendar_name(&spec.room_name));
-            let calendar = self.scope.cache.calendar(&key);
-            calendar
-                .as_deref()
-                .and_then(|g| g.0.as_ref().ok())
-                .is_some_and(|c| inventory::holds(&c.spec, uid))
-        })
+        let stay = Stay { uid, from: spec.check_in, to: spec.check_out, units: spec.units };
+        let calendars: Vec<_> = stay
+            .months()
+            .iter()
+            .filter_map(|m| {
+                self.scope.cache.calendar(&(self.key.0.clone(), m.calendar_name(&spec.room_name)))
+            })
+            .collect();
+        let fields: Vec<_> =
+            calendars.iter().filter_map(|g| g.0.as_ref().ok().map(|calendar| &calendar.spec)).collect();
+        inventory::seen(&stay, &fields)
     }
 
     /// Writes a status. Gives an action where the pass must end.
@@ -189,6 +203,7 @@ impl Pass<'_> {
         self.current = object;
         if let Some(uid) = &self.current.metadata.uid {
             self.scope.patience.forget(uid);
+            self.scope.polling.forget(uid);
         }
     }
 

@@ -19,13 +19,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::allocator::Allocators;
+use crate::attention::Attention;
 use crate::cache::{Cache, Writers, follow, key_of};
 use crate::cashier::Cashier;
 use crate::error::{OperatorError, ReconcileError};
 use crate::lease::{Candidate, LeaseConfig};
 use crate::queue::{Patience, Wakers};
 use crate::scope::{Scope, Suspects, Written};
-use crate::{Clock, calendar, reservation, room};
+use crate::{Clock, calendar, orphans, reservation, room};
 
 /// The operator.
 pub struct Operator {
@@ -143,6 +144,7 @@ impl Operator {
             allocators: Allocators::new(
                 self.client.clone(),
                 Arc::clone(&cache),
+                self.clock.clone(),
                 self.metrics.clone(),
                 Arc::clone(&self.config),
                 allocators_stop,
@@ -164,6 +166,7 @@ impl Operator {
             suspects: Suspects::default(),
             room_written: std::sync::Mutex::default(),
         });
+        let sweep = orphans::run(Arc::clone(&scope), namespace.clone());
         let watches = watches(&scope, namespace, writers, wake_calendar);
         let metrics = self.metrics.clone();
         let workers = self.config.current().operator.workers;
@@ -207,6 +210,7 @@ impl Operator {
             tokio::select! {
                 () = controllers => {}
                 () = watches => {}
+                () = sweep => {}
             }
         };
         (cache, work)
@@ -222,6 +226,7 @@ fn watches(
 ) -> impl Future<Output = ()> + use<> {
     let client = scope.client.clone();
     let wake_calendar = Arc::new(wake_calendar);
+    let attention = Attention::new(scope.metrics.clone());
     let (by_reservation, by_room, by_calendar) = (Arc::clone(scope), Arc::clone(scope), Arc::clone(scope));
     let calendars_of_room = Arc::clone(&wake_calendar);
     let reservations = follow::<Reservation>(
@@ -231,6 +236,7 @@ fn watches(
         Arc::clone(&scope.cache),
         move |object, there| {
             by_reservation.cache.index_reservation(object, there);
+            attention.see(object, there);
             if there {
                 by_reservation.wake_reservation.wake(&key_of(object));
             } else if let Some(uid) = &object.meta().uid {

@@ -123,6 +123,23 @@ pub struct Payments {
     /// How long one Reservation waits between two attempts of a step that failed.
     #[serde(deserialize_with = "or_default")]
     pub backoff: Backoff,
+    /// How payments are compared with the Reservations, to find money that no Reservation accounts for.
+    #[serde(deserialize_with = "or_default")]
+    pub sweep: Sweep,
+}
+
+/// How payments are compared with the Reservations, to find money that no Reservation accounts for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Sweep {
+    /// How often. The provider is asked for one page of every 100 payments made since `back`.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub every: Duration,
+    /// How far back payments are looked at, by when they were made.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub back: Duration,
 }
 
 /// What keeps calls from a provider that is down.
@@ -225,6 +242,7 @@ impl Default for Payments {
             request_timeout: Duration::from_secs(30),
             breaker: Breaker::default(),
             backoff: Backoff::default(),
+            sweep: Sweep::default(),
         }
     }
 }
@@ -238,6 +256,12 @@ impl Default for Breaker {
 impl Default for Backoff {
     fn default() -> Self {
         Self { initial: Duration::from_secs(1), max: Duration::from_secs(300) }
+    }
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self { every: Duration::from_secs(3600), back: Duration::from_secs(90 * 24 * 3600) }
     }
 }
 

@@ -20,11 +20,11 @@ use prometheus_client::registry::Registry;
 
 use labels::{
     BuildLabels, CalendarLabel, CallLabels, ChangeLabels, ControllerLabel, NameLabel, OpLabel,
-    ReconcileLabels, ReloadLabel, RequestLabels, SettledLabels, StatusLabels,
+    ReconcileLabels, ReloadLabel, RequestLabels, SettledLabels, StatusLabels, WaitsForLabel,
 };
 pub use labels::{
     CalendarWrite, Controller, Outcome, ProviderOp, ProviderOutcome, ReconcileResult, ReloadResult,
-    StatusKind, StatusWrite, TakesEffect,
+    StatusKind, StatusWrite, TakesEffect, WaitsFor,
 };
 
 /// The content type of [`Metrics::text`].
@@ -58,6 +58,9 @@ struct Inner {
     settled: Family<SettledLabels, Counter>,
     provider_calls: Family<CallLabels, Counter>,
     provider_seconds: Timings<OpLabel>,
+    waiting: Family<WaitsForLabel, Gauge>,
+    orphaned: Gauge,
+    swept: Gauge,
     breaker_open: Gauge,
     calendar_writes: Family<CalendarLabel, Counter>,
     batch_size: Histogram,
@@ -113,6 +116,21 @@ impl Metrics {
                 "How long a call to the payment provider took",
                 || Histogram::new(CALL_SECONDS),
             ),
+            waiting: register(
+                to,
+                "innkeeper_reservations_waiting_for_a_person",
+                "Reservations that go no further until a person has acted, by reason",
+            ),
+            orphaned: register(
+                to,
+                "innkeeper_orphaned_payments",
+                "Captured payments that no Reservation accounts for, as the last sweep found them",
+            ),
+            swept: register(
+                to,
+                "innkeeper_sweep_last_success_timestamp_seconds",
+                "When all payments were last compared with the Reservations; 0 before that",
+            ),
             breaker_open: register(
                 to,
                 "innkeeper_provider_breaker_open",
@@ -150,9 +168,12 @@ impl Metrics {
 
     /// A rate over a series that appears with its first failure misses that failure.
     fn start_at_zero(&self) {
-        let Inner { reconcile_errors, calendar_writes, config_reloads, .. } = &*self.0;
+        let Inner { reconcile_errors, calendar_writes, config_reloads, waiting, .. } = &*self.0;
         for &controller in Controller::ALL {
             drop(reconcile_errors.get_or_create(&ControllerLabel { controller }));
+        }
+        for &reason in WaitsFor::ALL {
+            drop(waiting.get_or_create(&WaitsForLabel { reason }));
         }
         for &result in CalendarWrite::ALL {
             drop(calendar_writes.get_or_create(&CalendarLabel { result }));
@@ -200,6 +221,21 @@ impl Metrics {
     pub fn provider_call(&self, op: ProviderOp, outcome: ProviderOutcome, took: Duration) {
         self.0.provider_calls.get_or_create(&CallLabels { op, outcome }).inc();
         self.0.provider_seconds.get_or_create(&OpLabel { op }).observe(took.as_secs_f64());
+    }
+
+    /// So many more Reservations wait for a person.
+    pub fn waits_for_a_person(&self, reason: WaitsFor, more: i64) {
+        self.0.waiting.get_or_create(&WaitsForLabel { reason }).inc_by(more);
+    }
+
+    /// So many more payments have no Reservation.
+    pub fn orphaned(&self, more: i64) {
+        self.0.orphaned.inc_by(more);
+    }
+
+    /// All payments have been compared with the Reservations, at this time since the epoch.
+    pub fn swept(&self, second: i64) {
+        self.0.swept.set(second);
     }
 
     /// Whether calls to the provider are held back.

@@ -1,17 +1,18 @@
 //! What is put right by itself: holders that nobody stands for, a process that slept between looking and acting, nights
 //! whose refund is stuck.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use innkeeper_api::{ConditionStatus, ConditionType, Reason, Reservation};
+use innkeeper_api::{ConditionStatus, ConditionType, Phase, Reason, Reservation, WantedState};
 use innkeeper_payments::sandbox::{Fault, Kind, Match, When};
-use jiff::Timestamp;
-use kube::api::PostParams;
+use jiff::civil::date;
+use kube::ResourceExt;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use serde_json::json;
 
 use crate::support::eventually_async;
-use crate::support::hotel::{Hotel, is};
+use crate::support::hotel::{Hotel, is, uid};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_whose_reservation_is_gone_is_swept_out_and_the_others_stay() {
@@ -40,11 +41,7 @@ async fn a_holder_whose_reservation_is_gone_is_swept_out_and_the_others_stay() {
 async fn a_process_that_slept_after_looking_looks_again_before_it_charges() {
     let mut hotel = Hotel::open("slept").await;
     hotel.config.operator.accept_within = Duration::from_secs(100 * 3600);
-    let asleep = Arc::new(AtomicI64::new(0));
-    let slept = Arc::clone(&asleep);
-    hotel.clock = Arc::new(move || {
-        Timestamp::from_second(Timestamp::now().as_second() + slept.load(Ordering::SeqCst)).unwrap()
-    });
+    let asleep = hotel.movable_clock();
     hotel.room("double", 1).await;
     let provider = hotel.provider.provider();
     // The first charge is lost on its way, so that it has to be looked up.
@@ -112,5 +109,218 @@ async fn nights_of_a_cancelled_stay_are_sold_again_while_its_refund_is_stuck() {
     provider.remove_faults(None);
     hotel.settled("nora", Reason::Cancelled).await;
     assert_eq!(hotel.money_kept().await, 24_000, "Nora's money went back, Otto's is there");
+    operator.stop().await;
+}
+
+/// Every right, past the policies: as somebody would who strips finalizers or restores half a backup.
+async fn strip(hotel: &Hotel, name: &str) {
+    let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    hotel.reservations().patch(name, &PatchParams::default(), &none).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_calendar_that_was_torn_out_is_made_anew_at_once_with_its_guests() {
+    let hotel = Hotel::open("torn").await;
+    let operator = hotel.operator();
+    hotel.room("double", 1).await;
+    hotel.reserve("pia", "double").await;
+    hotel.settled("pia", Reason::Confirmed).await;
+    let (before, made) =
+        (hotel.holders().await, hotel.calendars().get("double-2030-07").await.unwrap().uid());
+    // A calendar with guests cannot be deleted: its guests are torn out first, then it goes.
+    let mut calendar = hotel.calendars().get("double-2030-07").await.unwrap();
+    for night in &mut calendar.spec.nights {
+        night.holders.clear();
+    }
+    calendar.metadata.managed_fields = None;
+    hotel.calendars().replace("double-2030-07", &PostParams::default(), &calendar).await.unwrap();
+    // It may be whole again already, and then it may not be deleted.
+    let _ = hotel.calendars().delete("double-2030-07", &DeleteParams::default()).await;
+    hotel.wake("pia").await;
+    assert!(eventually_async(async || hotel.holders().await == before).await, "Pia's nights are not back");
+
+    // And with no operator to see it, which a start makes good.
+    operator.stop().await;
+    let mut calendar = hotel.calendars().get("double-2030-07").await.unwrap();
+    for night in &mut calendar.spec.nights {
+        night.holders.clear();
+    }
+    calendar.metadata.managed_fields = None;
+    hotel.calendars().replace("double-2030-07", &PostParams::default(), &calendar).await.unwrap();
+    hotel.calendars().delete("double-2030-07", &DeleteParams::default()).await.unwrap();
+    let operator = hotel.operator();
+    assert!(eventually_async(async || hotel.holders().await == before).await, "Pia's nights are not back");
+    assert_ne!(hotel.calendars().get("double-2030-07").await.unwrap().uid(), made);
+    assert_eq!(hotel.reservations().get("pia").await.unwrap().status.unwrap().history.len(), 3);
+    operator.stop().await;
+    hotel.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booked_guest_whose_nights_somebody_else_has_is_told_and_has_them_when_they_are_free() {
+    let hotel = Hotel::open("robbed").await;
+    let operator = hotel.operator();
+    hotel.room("double", 1).await;
+    hotel.reserve("quin", "double").await;
+    hotel.settled("quin", Reason::Confirmed).await;
+    let quins = hotel.holders().await;
+    // By hand, in one write: no night has more holders than units at any time.
+    let stranger = hotel.reserve_with("rolf", "double", |s| s.state = Some(WantedState::Cancelled)).await;
+    hotel.settled("rolf", Reason::Cancelled).await;
+    operator.stop().await;
+    let mut calendar = hotel.calendars().get("double-2030-07").await.unwrap();
+    for night in &mut calendar.spec.nights[..2] {
+        night.holders.clear();
+    }
+    calendar.metadata.managed_fields = None;
+    let mut calendar =
+        hotel.calendars().replace("double-2030-07", &PostParams::default(), &calendar).await.unwrap();
+    let other = "11111111-1111-4111-8111-111111111111";
+    for night in &mut calendar.spec.nights[..2] {
+        night.holders = vec![other.to_owned()];
+    }
+    calendar.metadata.managed_fields = None;
+    let mut hotel = hotel;
+    let ahead = hotel.movable_clock();
+    ahead.store(60, Ordering::SeqCst);
+    hotel.calendars().replace("double-2030-07", &PostParams::default(), &calendar).await.unwrap();
+    drop(stranger);
+
+    let operator = hotel.operator();
+    let quin =
+        hotel.becomes("quin", ConditionType::Allocated, ConditionStatus::False, Reason::NightsLost).await;
+    assert!(is(&quin, &ConditionType::Stalled, ConditionStatus::True, &Reason::NightsLost));
+    assert!(is(&quin, &ConditionType::Settled, ConditionStatus::True, &Reason::Confirmed));
+    let counted = "innkeeper_reservations_waiting_for_a_person{reason=\"NightsLost\"} 1";
+    assert!(eventually_async(async || operator.metrics.text().contains(counted)).await, "nobody is alerted");
+    // Nobody stands for the stranger, so the sweep lets the nights go, and Quin has them again.
+    assert!(eventually_async(async || !hotel.holders().await.iter().any(|(_, h)| h == other)).await);
+    hotel.wake("quin").await;
+    let quin =
+        hotel.becomes("quin", ConditionType::Allocated, ConditionStatus::True, Reason::Allocated).await;
+    assert!(is(&quin, &ConditionType::Ready, ConditionStatus::True, &Reason::Confirmed));
+    assert_eq!(hotel.holders().await, quins);
+    assert!(eventually_async(async || !operator.metrics.text().contains(counted)).await);
+    operator.stop().await;
+    hotel.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_was_edited_or_wiped_by_hand_is_mended_and_nobody_is_charged_again() {
+    let hotel = Hotel::open("edited").await;
+    let operator = hotel.operator();
+    hotel.room("double", 1).await;
+    hotel.reserve("sara", "double").await;
+    let sara = hotel.settled("sara", Reason::Confirmed).await;
+    for edit in [
+        json!({ "status": { "phase": "Rejected", "conditions": sara.status.as_ref().unwrap().conditions } }),
+        json!({ "status": { "allocation": null } }),
+        json!({ "status": null }),
+    ] {
+        let patch = Patch::Merge(&edit);
+        hotel.reservations().patch_status("sara", &PatchParams::default(), &patch).await.unwrap();
+        let mended = |r: Option<&Reservation>| {
+            r.and_then(|r| r.status.as_ref()).is_some_and(|s| {
+                s.phase == Some(Phase::Confirmed)
+                    && s.allocation.is_some()
+                    && s.conditions.is(&ConditionType::Ready, ConditionStatus::True, &Reason::Confirmed)
+            })
+        };
+        hotel.until("sara", mended).await;
+    }
+    hotel.account().await;
+    assert_eq!(hotel.money_kept().await, 24_000);
+    operator.stop().await;
+    hotel.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_that_is_past_is_emptied_and_goes_and_its_guests_stay_as_they_are() {
+    let mut hotel = Hotel::open("past").await;
+    hotel.config.operator.resync = Duration::from_millis(200);
+    let ahead = hotel.movable_clock();
+    let operator = hotel.operator();
+    hotel.room("double", 2).await;
+    hotel.reserve("tom", "double").await;
+    hotel
+        .reserve_with("uma", "double", |s| {
+            s.check_in = date(2030, 7, 30);
+            s.check_out = date(2030, 8, 25);
+        })
+        .await;
+    hotel.settled("tom", Reason::Confirmed).await;
+    hotel.settled("uma", Reason::Confirmed).await;
+    let go_to = |day: jiff::civil::Date| {
+        let at = day.in_tz("UTC").unwrap().timestamp();
+        ahead.store(at.as_second() - jiff::Timestamp::now().as_second(), Ordering::SeqCst);
+    };
+    // Tom has left; Uma is still there, and July holds her first nights.
+    go_to(date(2030, 8, 10));
+    let toms = uid(&hotel.reservations().get("tom").await.unwrap());
+    let gone = async || !hotel.holders().await.iter().any(|(_, holder)| *holder == toms);
+    assert!(eventually_async(gone).await, "Tom is still in July");
+    let july: Vec<_> = hotel.holders().await.into_iter().filter(|(night, _)| night.month() == 7).collect();
+    assert_eq!(july.len(), 2, "the nights of 30 and 31 July are Uma's");
+    // Then both months are past.
+    go_to(date(2030, 9, 10));
+    let empty = async || hotel.calendars().list(&ListParams::default()).await.unwrap().items.is_empty();
+    assert!(eventually_async(empty).await, "past months are still there");
+    for name in ["tom", "uma"] {
+        let guest = hotel.reservations().get(name).await.unwrap();
+        assert!(is(&guest, &ConditionType::Ready, ConditionStatus::True, &Reason::Confirmed));
+        hotel.wake(name).await;
+    }
+    operator.looks_again(2).await;
+    assert!(empty().await, "nobody takes a night that is past");
+    assert_eq!(hotel.money_kept().await, 24_000 + 26 * 12_000);
+    operator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_whose_reservation_vanished_is_told_and_not_moved() {
+    let mut hotel = Hotel::open("orphan").await;
+    hotel.config.payments.sweep.every = Duration::from_millis(300);
+    let ahead = hotel.movable_clock();
+    let operator = hotel.operator();
+    hotel.room("double", 2).await;
+    for name in ["vera", "wim"] {
+        hotel.reserve(name, "double").await;
+        hotel.settled(name, Reason::Confirmed).await;
+    }
+    strip(&hotel, "vera").await;
+    hotel.delete("vera").await;
+    // The finalizer may have been put back in between; then it is stripped again.
+    let gone = async || {
+        if hotel.reservations().get_opt("vera").await.unwrap().is_none() {
+            return true;
+        }
+        strip(&hotel, "vera").await;
+        false
+    };
+    assert!(eventually_async(gone).await);
+    let kept = hotel.money_kept().await;
+    let swept = |at_least: u64| {
+        let text = operator.metrics.text();
+        let line =
+            text.lines().find_map(|l| l.strip_prefix("innkeeper_sweep_last_success_timestamp_seconds "));
+        line.and_then(|n| n.parse::<u64>().ok()).is_some_and(|n| n >= at_least)
+    };
+    assert!(eventually_async(async || swept(1)).await, "no sweep");
+    assert!(operator.metrics.text().contains("innkeeper_orphaned_payments 0"), "too young to be told");
+    if kept == 24_000 {
+        // It was withdrawn in the moment before the finalizer went: nothing is left to be found.
+        operator.stop().await;
+        return;
+    }
+    ahead.store(2 * 3600, Ordering::SeqCst);
+    let told = async || operator.metrics.text().contains("innkeeper_orphaned_payments 1");
+    assert!(eventually_async(told).await, "nobody is told");
+    assert_eq!(hotel.money_kept().await, kept, "nothing is given back by itself");
+    // A person gives it back: then it is nobody's any more.
+    let orphan =
+        hotel.accounts().await.into_iter().find(|a| a.intent.metadata["innkeeper_name"] == "vera").unwrap();
+    hotel.desk().refund_by_hand(&orphan.intent.id, None).await.unwrap();
+    let over = async || operator.metrics.text().contains("innkeeper_orphaned_payments 0");
+    assert!(eventually_async(over).await, "still told");
     operator.stop().await;
 }

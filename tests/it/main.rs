@@ -11,6 +11,7 @@ mod conventions;
 mod cost;
 mod drift;
 mod examples;
+mod holding;
 mod money;
 mod process;
 mod races;

@@ -16,6 +16,7 @@ use crate::support::faults::{charges, lookups, refunds};
 use crate::support::gate::{CHARGE, Gate, Nowhere, Side};
 use crate::support::history::History;
 use crate::support::hotel::{Hotel, Running, is, pay_with, uid};
+use crate::support::{kubectl, stderr};
 
 use ConditionStatus::{False, True};
 use ConditionType as C;
@@ -289,6 +290,60 @@ async fn a_refund_that_fails_is_for_a_person_and_one_made_in_the_dashboard_settl
     if by_hand == RefundStatus::Pending {
         hotel.desk().settle_refund(&refunds.last().unwrap().id, Outcome::Succeeded).await.unwrap();
     }
+    hotel.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_failed_is_tried_once_more_for_each_number_that_a_person_allows() {
+    let (hotel, operator) = open("retried").await;
+    hotel.reserve_with("rita", "double", |s| s.payment = pay_with("pm_card_pendingRefund")).await;
+    hotel.settled("rita", Reason::Confirmed).await;
+    hotel.cancel("rita").await;
+    let first = hotel.refund().await;
+    hotel.desk().settle_refund(&first.id, Outcome::Failed).await.unwrap();
+    let rita = hotel.becomes("rita", C::Refunded, False, Reason::RefundFailed).await;
+    let told = rita.status.as_ref().unwrap().conditions.get(&C::Refunded).unwrap().message.clone();
+    assert!(told.contains("innkeeper.dev/retry-refund=2 "), "{told}");
+
+    // As the message says; a mistake is told, and nothing is sent for it.
+    let annotate = |value: &str| {
+        let set = format!("innkeeper.dev/retry-refund={value}");
+        let told = kubectl(&["annotate", "--overwrite", "rsv", "rita", "-n", &hotel.namespace, &set]);
+        assert!(told.status.success(), "{}", stderr(&told));
+    };
+    annotate("now");
+    hotel
+        .until("rita", |r: Option<&Reservation>| {
+            r.and_then(|r| r.status.as_ref()?.conditions.get(&C::Refunded))
+                .is_some_and(|c| c.message.contains("is \"now\", which allows nothing"))
+        })
+        .await;
+    assert_eq!(hotel.account().await.refunds.len(), 1);
+    annotate("2");
+    let books = hotel.books_until("two refunds", |a| a.iter().any(|a| a.refunds.len() == 2)).await;
+    let second = books[0].refunds[1].clone();
+    hotel.desk().settle_refund(&second.id, Outcome::Failed).await.unwrap();
+    operator.looks_at(&hotel, "rita").await;
+    hotel
+        .until("rita", |r: Option<&Reservation>| {
+            r.and_then(|r| r.status.as_ref()?.conditions.get(&C::Refunded))
+                .is_some_and(|c| c.message.contains("innkeeper.dev/retry-refund=3 "))
+        })
+        .await;
+    operator.looks_at(&hotel, "rita").await;
+    assert_eq!(hotel.account().await.refunds.len(), 2, "the number that was allowed allows no third");
+
+    annotate("3");
+    let books = hotel.books_until("three refunds", |a| a.iter().any(|a| a.refunds.len() == 3)).await;
+    hotel.desk().settle_refund(&books[0].refunds[2].id, Outcome::Succeeded).await.unwrap();
+    let rita = hotel.settled("rita", Reason::Cancelled).await;
+    let money = rita.status.unwrap().payment.unwrap();
+    assert_eq!((money.captured, money.refunded, money.refund_attempt), (24_000, 24_000, Some(3)));
+    let keys: Vec<_> =
+        hotel.calls().await.into_iter().filter(|c| c.path == "/v1/refunds").filter_map(|c| c.key).collect();
+    let uid = uid(&hotel.reservations().get("rita").await.unwrap());
+    assert_eq!(keys, [1, 2, 3].map(|n| format!("{uid}/refund/{n}")));
+    operator.stop().await;
     hotel.check().await;
 }
 

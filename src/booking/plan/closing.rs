@@ -6,11 +6,15 @@
 use innkeeper_api::{ConditionStatus, ConditionType, Decision, Reason};
 
 use super::Context;
+use crate::inventory::NightsSeen;
 use crate::knowledge::{ChargeKnown, NightsKnown};
 use crate::observed::{Effect, Plan, Wake};
 use crate::policy::percent_back;
 use crate::provider::{Intent, IntentState, ProviderError, Refund, RefundState};
-use crate::status::{self, End, Stage, stage};
+use crate::status::{self, End, RefundFailure, Stage, stage};
+
+/// As many attempts as the status has numbers for.
+const ATTEMPTS_MAX: u32 = 1000;
 
 /// The decision, where cancelling or deleting asks for one. Seen together, the earlier one counts.
 pub(super) fn asked(context: &Context<'_>) -> Option<Plan> {
@@ -60,7 +64,7 @@ fn meanwhile(context: &Context<'_>, next: Plan) -> Plan {
     match context.observed.known.nights {
         NightsKnown::Released if held => Plan::Write(Box::new(status::released(said, context.now))),
         NightsKnown::Released | NightsKnown::Busy => next,
-        _ if held || context.observed.in_calendars => Plan::Do(Effect::Release(context.stay())),
+        _ if held || context.observed.nights != NightsSeen::None => Plan::Do(Effect::Release(context.stay())),
         _ => next,
     }
 }
@@ -109,22 +113,44 @@ fn refund<'a>(context: &Context<'a>, intent: &'a Intent) -> Money<'a> {
     let attempt = payment.refund_attempt.unwrap_or(1);
     let ours = intent.refunds.iter().rev().find(|r| r.attempt == Some(attempt));
     if let Some(why) = ours.and_then(|r| failure(&r.state)) {
-        let failed = status::refund_failed(&context.status, intent, &why, context.now);
-        return Money::Next(context.write_or(failed, Plan::Wait(Wake::Poll)));
+        return Money::Next(refund_failed(context, intent, attempt, &why));
     }
     match &context.observed.known.refund_failed {
-        None => Money::Next(Plan::Do(Effect::Refund(Refund {
+        Some((failed, ProviderError::Invalid { code, .. })) if *failed == attempt => {
+            Money::Next(refund_failed(context, intent, attempt, code))
+        }
+        Some((failed, error)) if *failed == attempt => Money::Next(unanswered(context, error)),
+        _ => Money::Next(Plan::Do(Effect::Refund(Refund {
             uid: context.uid().to_owned(),
             attempt,
             intent: intent.id.clone(),
             amount: due,
         }))),
-        Some(ProviderError::Invalid { code, .. }) => {
-            let failed = status::refund_failed(&context.status, intent, code, context.now);
-            Money::Next(context.write_or(failed, Plan::Wait(Wake::Poll)))
-        }
-        Some(error) => Money::Next(unanswered(context, error)),
     }
+}
+
+/// It waits for a person, who gives the money back in the provider's dashboard, or allows one more attempt.
+fn refund_failed(context: &Context<'_>, intent: &Intent, attempt: u32, why: &str) -> Plan {
+    let next = attempt + 1;
+    let allowed = context.retry_refund();
+    // An older number is what was allowed before; anything else is a mistake that somebody must be told of.
+    let mistaken = match allowed.map(str::parse::<u32>) {
+        // The failure is stored first, so that no attempt is forgotten.
+        Some(Ok(number)) if number == next && next <= ATTEMPTS_MAX && stalled(context) => {
+            return Plan::Write(Box::new(status::refund_retried(&context.status, next, context.now)));
+        }
+        None => None,
+        Some(Ok(number)) if number <= next => None,
+        Some(_) => allowed,
+    };
+    let failed =
+        status::refund_failed(&context.status, intent, &RefundFailure { why, next, mistaken }, context.now);
+    context.write_or(failed, Plan::Wait(Wake::Poll))
+}
+
+/// That the refund failed is stored.
+fn stalled(context: &Context<'_>) -> bool {
+    context.status.conditions.reason(&ConditionType::Refunded) == Some(&Reason::RefundFailed)
 }
 
 fn failure(state: &RefundState) -> Option<String> {
@@ -140,8 +166,7 @@ fn unanswered(context: &Context<'_>, error: &ProviderError) -> Plan {
         error,
         ProviderError::InFlight | ProviderError::RateLimited { .. } | ProviderError::Mismatch
     );
-    let stalled = context.status.conditions.reason(&ConditionType::Refunded) == Some(&Reason::RefundFailed);
-    if quiet || stalled {
+    if quiet || stalled(context) {
         return Plan::Wait(Wake::Retry);
     }
     let unanswered = status::refund_unanswered(&context.status, error, context.now);

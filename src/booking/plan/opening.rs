@@ -4,6 +4,7 @@ use innkeeper_api::{Reason, Room};
 use jiff::Timestamp;
 
 use super::Context;
+use crate::inventory::NightsSeen;
 use crate::observed::{Effect, Plan, RoomView, Wake};
 use crate::room::SellableRoom;
 use crate::status::{self, End};
@@ -80,6 +81,8 @@ fn decide(context: &Context<'_>, room: &Room, sellable: &SellableRoom<'_>) -> Pl
         generation: room.metadata.generation.unwrap_or(0),
     };
     match accept(&context.reservation().spec, sellable, identity, context.now) {
+        // Its nights are in the calendars: it was booked, and somebody has wiped its status. Nothing is given up on that.
+        Err(_) if context.observed.nights != NightsSeen::None => Plan::Wait(Wake::Poll),
         // A refusal is final, so it is not given on a view of the Room that may be old.
         Err(_) if !context.observed.known.room_is_fresh => Plan::Do(Effect::ReadRoom),
         Err(refusal) => Plan::Write(Box::new(status::refused(&context.status, &refusal, context.now))),

@@ -1,8 +1,16 @@
 //! Booked or ended: what may still come is cancelling, deleting, and putting right what a race left behind.
 
+use innkeeper_api::ConditionType;
+use jiff::SignedDuration;
+
 use super::{Context, closing};
+use crate::inventory::NightsSeen;
 use crate::knowledge::NightsKnown;
 use crate::observed::{Effect, Plan, Wake};
+use crate::status;
+
+/// How far the watches of two kinds may be apart.
+const WATCHES_APART: SignedDuration = SignedDuration::from_secs(10);
 
 pub(super) fn confirmed(context: &Context<'_>) -> Plan {
     let missing = context.missing_finalizers();
@@ -20,7 +28,43 @@ pub(super) fn confirmed(context: &Context<'_>) -> Plan {
             Some(_) => {}
         }
     }
-    closing::asked(context).unwrap_or(Plan::Wait(Wake::OnChange))
+    closing::asked(context).unwrap_or_else(|| kept(context))
+}
+
+/// Until the stay is over its nights are in the calendars. What was torn out of them by hand, or lost with a calendar, is
+/// taken again; where that cannot be, a person is told.
+fn kept(context: &Context<'_>) -> Plan {
+    let over = context.status.quote.as_ref().is_none_or(|q| context.now >= q.finished_at);
+    if over {
+        return Plan::Wait(Wake::OnChange);
+    }
+    let booked = |room_uid: &str| {
+        let allocation = context.allocation(room_uid);
+        let booked = status::confirmed(&context.status, None, allocation, context.now);
+        context.write_or(booked, Plan::Wait(Wake::OnChange))
+    };
+    if context.observed.nights == NightsSeen::All {
+        let held_in = context.status.allocation.as_ref().map(|a| a.room_uid.as_str());
+        let quoted = context.status.quote.as_ref().map(|q| q.room_uid.as_str());
+        return booked(held_in.or(quoted).unwrap_or_default());
+    }
+    if let NightsKnown::Held { room_uid } = &context.observed.known.nights {
+        return booked(room_uid);
+    }
+    // The watch of the calendars may be a little behind the write that has just said so.
+    let since = context.status.conditions.get(&ConditionType::Settled).map(|c| c.last_transition_time);
+    let settling = since.and_then(|at| at.checked_add(WATCHES_APART).ok()).filter(|at| *at > context.now);
+    if let Some(at) = settling {
+        return Plan::Wait(Wake::At(at));
+    }
+    match &context.observed.known.nights {
+        NightsKnown::Full { why } => {
+            let lost = status::nights_lost(&context.status, why, context.now);
+            context.write_or(lost, Plan::Wait(Wake::Poll))
+        }
+        NightsKnown::Busy => Plan::Wait(Wake::Retry),
+        _ => Plan::Do(Effect::Take(context.stay())),
+    }
 }
 
 pub(super) fn closed(context: &Context<'_>) -> Plan {
@@ -28,7 +72,7 @@ pub(super) fn closed(context: &Context<'_>) -> Plan {
         return file_away(context);
     }
     // A write of an operator that had been paused may land after the end: its nights are given up again.
-    match (context.observed.in_calendars, &context.observed.known.nights) {
+    match (context.observed.nights != NightsSeen::None, &context.observed.known.nights) {
         (true, NightsKnown::NotAsked) => Plan::Do(Effect::Release(context.stay())),
         (true, NightsKnown::Busy) => Plan::Wait(Wake::Retry),
         _ => Plan::Wait(Wake::OnChange),

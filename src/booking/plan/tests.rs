@@ -2,6 +2,7 @@
 
 mod answers;
 mod closing;
+mod holding;
 mod known;
 mod opening;
 mod running;
@@ -16,6 +17,7 @@ use kube::api::ObjectMeta;
 
 use super::*;
 use crate::fixtures::{ROOM_UID, UID, assert_follows, at, now, quote, room, stay};
+use crate::inventory::NightsSeen;
 use crate::knowledge::{Answer, Knowledge, NightsKnown};
 use crate::observed::{Effect, RoomView, Settings};
 use crate::provider::{Fenced, Intent, IntentState, ProviderError, RefundState, RefundView};

@@ -1,10 +1,14 @@
 //! Verdicts on the way back: the decision, how the refund stands, the end.
 
-use innkeeper_api::{ConditionStatus, ConditionType, Decision, FactKind, Reason, ReservationStatus};
+use std::fmt::Write as _;
+
+use innkeeper_api::{
+    ConditionStatus, ConditionType, Decision, FactKind, RETRY_REFUND, Reason, ReservationStatus,
+};
 use jiff::Timestamp;
 
 use super::End;
-use super::draft::{Draft, learn_intent};
+use super::draft::{Draft, again, learn_intent};
 use crate::currency::Currency;
 use crate::provider::{Intent, ProviderError};
 
@@ -25,7 +29,12 @@ pub fn rejecting(
     match why {
         Reason::OutOfStock => {
             draft.set(C::Allocated, False, Reason::OutOfStock, message);
+            draft.status.allocation = None;
             draft.fact(FactKind::OutOfStock, None, None);
+        }
+        Reason::HoldExpired => {
+            draft.set(C::Allocated, False, Reason::HoldExpired, message);
+            draft.status.allocation = None;
         }
         Reason::TimedOut => {
             draft.set(C::Accepted, False, Reason::TimedOut, message);
@@ -108,27 +117,54 @@ pub fn refund_pending(before: &ReservationStatus, intent: &Intent, now: Timestam
     draft.moving(why, &message).done()
 }
 
+/// What is told of a refund that failed.
+#[derive(Debug, Clone, Copy)]
+pub struct RefundFailure<'a> {
+    /// The provider's word for it.
+    pub why: &'a str,
+    /// The number that would allow another attempt.
+    pub next: u32,
+    /// What somebody annotated instead.
+    pub mistaken: Option<&'a str>,
+}
+
 /// The provider could not give the money back: a person must look.
 #[must_use]
 pub fn refund_failed(
     before: &ReservationStatus,
     intent: &Intent,
-    why: &str,
+    failure: &RefundFailure<'_>,
     now: Timestamp,
 ) -> ReservationStatus {
+    let RefundFailure { why, next, mistaken } = *failure;
     let mut draft = Draft::of(before, now);
     learn_intent(&mut draft, Some(intent));
     let due = intent.captured - draft.money().kept - intent.returning();
-    let message = format!(
-        "The payment provider could not give {} back ({why}). Refund payment {} in the provider's dashboard; it is noticed by itself.",
+    let mut message = format!(
+        "The payment provider could not give {} back ({why}). Refund payment {} in the provider's dashboard, which is noticed by itself, or annotate this Reservation with {RETRY_REFUND}={next} to have it tried once more.",
         draft.show(due),
         intent.id
     );
+    if let Some(value) = mistaken {
+        let value: String = value.chars().take(40).collect();
+        let _ = write!(message, " ({RETRY_REFUND} is {value:?}, which allows nothing.)");
+    }
     // What it was given up for must outlive the stall, for the end still names it.
     draft.set(C::Refunded, False, Reason::RefundFailed, &message);
     draft.status.conditions.remove(&C::Reconciling);
     draft.set(C::Stalled, True, Reason::RefundFailed, &message);
     draft.fact(FactKind::RefundFailed, Some(why), Some(due)).done()
+}
+
+/// A person has allowed another attempt: its number is stored before it is sent.
+#[must_use]
+pub fn refund_retried(before: &ReservationStatus, attempt: u32, now: Timestamp) -> ReservationStatus {
+    let mut draft = Draft::of(before, now);
+    draft.money().refund_attempt = Some(attempt);
+    let message = "The money due is on its way back; it is tried once more, as a person has asked.";
+    draft.set(C::Refunded, False, Reason::Pending, message);
+    let why = before.conditions.reason(&C::Ready).cloned().unwrap_or(Reason::InProgress);
+    draft.moving(why, message).done()
 }
 
 /// The nights are free again while the money is still on its way.
@@ -179,8 +215,8 @@ pub fn closed(
         let message = if captured > 0 { "Nothing was due back." } else { "Nothing was charged." };
         draft.set(C::Refunded, True, Reason::NothingDue, message);
     }
-    let never_collected = before.conditions.is(&C::Paid, True, &Reason::NotCollectedHere);
-    if captured == 0 && !never_collected {
+    let said = before.conditions.reason(&C::Paid);
+    if captured == 0 && !matches!(said, Some(Reason::NotCollectedHere | Reason::Declined)) {
         draft.set(
             C::Paid,
             False,
@@ -188,7 +224,8 @@ pub fn closed(
             "Nothing was charged, and the charge can no longer be made.",
         );
     }
-    if before.conditions.reason(&C::Allocated) != Some(&Reason::OutOfStock) {
+    let said = before.conditions.reason(&C::Allocated);
+    if !matches!(said, Some(Reason::OutOfStock | Reason::HoldExpired)) {
         draft.set(C::Allocated, False, Reason::Released, "No night is held.");
     }
     draft.status.allocation = None;
@@ -208,7 +245,7 @@ pub fn closed(
         End::Rejected => {
             let why = before.conditions.reason(&C::Ready).cloned().unwrap_or(Reason::Rejected);
             let cause = before.conditions.get(&C::Settled).map(|c| c.message.clone()).unwrap_or_default();
-            let message = format!("{cause} To book again, delete this Reservation and create a new one.");
+            let message = format!("{cause} {}", again(&why));
             draft.set(C::Settled, True, reason, &message).stalled(why.clone(), &message);
             draft.fact(fact, Some(why.as_str()), None);
             return draft.done();

@@ -83,6 +83,16 @@ impl Draft {
     }
 }
 
+/// How to book anew what was refused, at the end of the sentence that says why.
+pub(super) const fn again(why: &Reason) -> &'static str {
+    match why {
+        Reason::Declined => {
+            "To book again, delete this Reservation and create a new one with another payment.method."
+        }
+        _ => "To book again, delete this Reservation and create a new one.",
+    }
+}
+
 /// Takes in what the provider says was taken.
 pub(super) fn learn_intent(draft: &mut Draft, intent: Option<&Intent>) {
     let Some(intent) = intent else { return };

@@ -1,13 +1,13 @@
 //! Verdicts before money and nights: waiting, refusing, accepting.
 
 use innkeeper_api::{
-    ConditionStatus, ConditionType, Decision, FactKind, PaymentStatus, Phase, Quote, Reason,
+    ConditionStatus, ConditionType, Decision, FactKind, Flow, PaymentStatus, Phase, Quote, Reason,
     ReservationStatus,
 };
 use jiff::Timestamp;
 
 use super::End;
-use super::draft::Draft;
+use super::draft::{Draft, again};
 use crate::terms::Refusal;
 
 use ConditionStatus::{False, True, Unknown};
@@ -37,7 +37,7 @@ pub fn waiting(
 /// Refused before anything was charged or taken. Final.
 #[must_use]
 pub fn refused(before: &ReservationStatus, refusal: &Refusal, now: Timestamp) -> ReservationStatus {
-    let message = format!("{} To book again, delete this Reservation and create a new one.", refusal.message);
+    let message = format!("{} {}", refusal.message, again(&refusal.reason));
     let mut draft = Draft::of(before, now);
     draft.status.phase = Some(Phase::Rejected);
     draft
@@ -76,7 +76,8 @@ pub fn undecided(before: &ReservationStatus, end: End, at: Timestamp, now: Times
     draft.fact(fact, None, None).done()
 }
 
-/// Accepted at this price: the intent, stored before anything is sent.
+/// Accepted at this price: the intent, stored before anything is sent. Where the nights come first, nothing may be sent
+/// yet, and the charge has no number.
 #[must_use]
 pub fn accepted(
     before: &ReservationStatus,
@@ -85,12 +86,15 @@ pub fn accepted(
     now: Timestamp,
 ) -> ReservationStatus {
     let mut draft = Draft::of(before, now);
-    let (total, online) = (quote.total, quote.collect_online);
+    let (total, online, flow) = (quote.total, quote.collect_online, quote.flow);
     draft.status.phase = Some(Phase::InProgress);
     draft.status.deadline = Some(deadline);
     draft.status.quote = Some(quote);
     let price = draft.show(total);
-    if online > 0 {
+    if online > 0 && flow == Flow::HoldFirst {
+        let message = format!("{} is charged once the nights are held.", draft.show(online));
+        draft.set(C::Paid, False, Reason::NotDue, &message);
+    } else if online > 0 {
         draft.status.payment =
             Some(PaymentStatus { attempt: Some(1), attempted_at: Some(now), ..PaymentStatus::default() });
         let message = format!("{} is being charged.", draft.show(online));

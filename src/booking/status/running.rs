@@ -3,7 +3,8 @@
 use innkeeper_api::{Allocation, ConditionStatus, ConditionType, FactKind, Phase, Reason, ReservationStatus};
 use jiff::Timestamp;
 
-use super::draft::{Draft, learn_intent};
+use super::closing::rejecting;
+use super::draft::{Draft, again, learn_intent};
 use crate::provider::{Intent, ProviderError};
 
 use ConditionStatus::{False, True, Unknown};
@@ -23,15 +24,40 @@ pub fn charge_unanswered(
             "The payment provider's answer was lost. The charge is looked up before anything else is done.";
         draft.set(C::Paid, Unknown, Reason::OutcomeUnknown, message);
     } else if !unknown {
-        let message = match error {
-            ProviderError::Unauthorized(_) => {
-                "The payment provider refuses the operator's key. The charge is tried again until the deadline."
-            }
-            _ => "The payment provider cannot be reached. The charge is tried again until the deadline.",
+        let trouble = match error {
+            ProviderError::Unauthorized(_) => "The payment provider refuses the operator's key.",
+            _ => "The payment provider cannot be reached.",
         };
-        draft.set(C::Paid, False, Reason::ProviderUnavailable, message);
+        // What may have been sent is not given up on a guess: the hold outlasts the deadline until the provider answers.
+        let until = if before.allocation.is_some() {
+            "The charge is tried again until the deadline; the nights stay held until the provider has answered."
+        } else {
+            "The charge is tried again until the deadline."
+        };
+        draft.set(C::Paid, False, Reason::ProviderUnavailable, &format!("{trouble} {until}"));
     }
     draft.done()
+}
+
+/// Every night is held until the deadline; the charge has its number, stored before it is sent.
+#[must_use]
+pub fn held(before: &ReservationStatus, allocation: Allocation, now: Timestamp) -> ReservationStatus {
+    let mut draft = Draft::of(before, now);
+    draft.status.allocation = Some(allocation);
+    let money = draft.money();
+    money.attempt = Some(1);
+    money.attempted_at = Some(now);
+    let online = draft.status.quote.as_ref().map_or(0, |q| q.collect_online);
+    let message = format!("{} is being charged.", draft.show(online));
+    draft
+        .set(C::Paid, False, Reason::Pending, &message)
+        .set(
+            C::Allocated,
+            True,
+            Reason::Held,
+            "Every night is held until the deadline, while the money is taken.",
+        )
+        .done()
 }
 
 /// The provider is still working on the charge.
@@ -42,7 +68,7 @@ pub fn charge_processing(before: &ReservationStatus, intent: &Intent, now: Times
     draft.set(C::Paid, False, Reason::Pending, "The payment provider is still processing the charge.").done()
 }
 
-/// The means of payment was refused. Final; nothing was taken.
+/// The means of payment was refused. Final; nothing was taken. Where nights are held, they go back first.
 #[must_use]
 pub fn declined(
     before: &ReservationStatus,
@@ -55,11 +81,13 @@ pub fn declined(
     if let Some(id) = id {
         draft.money().id = Some(id.to_owned());
     }
+    let cause = format!("The payment was declined ({code}): {}", sentence(message));
+    if draft.status.allocation.is_some() {
+        draft.set(C::Paid, False, Reason::Declined, &cause).fact(FactKind::Declined, Some(code), None);
+        return rejecting(&draft.done(), &Reason::Declined, &cause, None, now);
+    }
     draft.status.phase = Some(Phase::Rejected);
-    let sentence = format!(
-        "The payment was declined ({code}): {} To book again, delete this Reservation and create a new one with another payment.method.",
-        sentence(message)
-    );
+    let sentence = format!("{cause} {}", again(&Reason::Declined));
     draft
         .set(C::Paid, False, Reason::Declined, &sentence)
         .set(C::Allocated, False, Reason::NotDue, "No night was taken.")
@@ -74,6 +102,17 @@ pub fn declined(
 fn sentence(text: &str) -> String {
     let text = text.trim();
     if text.is_empty() || text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+}
+
+/// Booked, and nights of it are gone from the calendars and not to be had again: a person must look.
+#[must_use]
+pub fn nights_lost(before: &ReservationStatus, why: &str, now: Timestamp) -> ReservationStatus {
+    let mut draft = Draft::of(before, now);
+    draft.status.allocation = None;
+    let message = format!(
+        "Nights of this booked stay were taken out of the calendar, and cannot be taken again: {why} Give the guest another Room, or free the nights: they are taken by themselves."
+    );
+    draft.set(C::Allocated, False, Reason::NightsLost, &message).stalled(Reason::NightsLost, &message).done()
 }
 
 /// Paid, and every night held: booked.

@@ -8,6 +8,7 @@ use crate::terms::Refusal;
 
 use ConditionStatus::False;
 
+const CLOSED: RefundFailure<'static> = RefundFailure { why: "closed", next: 2, mistaken: None };
 const LATER: &str = "2026-11-22T12:30:00Z";
 const DEADLINE: &str = "2026-11-22T13:00:00Z";
 
@@ -210,7 +211,7 @@ fn conditions(status: &ReservationStatus) -> String {
 )]
 #[case::refund_that_failed(
     sold_out(),
-    refund_failed(&sold_out(), &refunded(24_000, RefundState::Failed("closed".into())), "closed", at(LATER)),
+    refund_failed(&sold_out(), &refunded(24_000, RefundState::Failed("closed".into())), &CLOSED, at(LATER)),
     Stage::Closing(End::Rejected),
     "Accepted=True/Accepted Paid=True/Captured Allocated=False/OutOfStock Refunded=False/RefundFailed \
      Settled=False/Rejecting Ready=Unknown/OutOfStock Stalled=True/RefundFailed"
@@ -308,9 +309,9 @@ fn the_stage_is_the_reason_of_settled(#[case] reason: Option<&str>, #[case] want
     "2026-12-01 is sold out. To book again, delete this Reservation and create a new one."
 )]
 #[case::refund_failed(
-    refund_failed(&half_back(), &refunded(12_000, RefundState::Failed("closed".into())), "closed", now()), C::Stalled,
-    "The payment provider could not give 120.00 EUR back (closed). Refund payment pi_1 in the provider's dashboard; \
-     it is noticed by itself."
+    refund_failed(&half_back(), &refunded(12_000, RefundState::Failed("closed".into())), &CLOSED, now()), C::Stalled,
+    "The payment provider could not give 120.00 EUR back (closed). Refund payment pi_1 in the provider's dashboard, \
+     which is noticed by itself, or annotate this Reservation with innkeeper.dev/retry-refund=2 to have it tried once more."
 )]
 #[case::cancelled(
     closed(&half_back(), End::Cancelled, Some(&refunded(12_000, RefundState::Succeeded)), now()), C::Settled,
@@ -377,7 +378,7 @@ fn the_history_of_a_stay_tells_it_in_order_and_only_once() {
         status = refund_failed(
             &status,
             &refunded(24_000, RefundState::Failed("closed".into())),
-            "closed",
+            &CLOSED,
             at(LATER),
         );
     }

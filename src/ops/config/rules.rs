@@ -86,6 +86,11 @@ pub(super) const FIELDS: &[Field] = &[
     at_start("payments.breaker.openFor", Rule::Span { min: MILLISECOND.saturating_mul(100), max: HOUR }),
     live("payments.backoff.initial", Rule::Span { min: MILLISECOND.saturating_mul(100), max: HOUR }),
     live("payments.backoff.max", Rule::Span { min: MILLISECOND.saturating_mul(100), max: HOUR }),
+    live("payments.sweep.every", Rule::Span { min: MINUTE, max: HOUR.saturating_mul(24 * 7) }),
+    live(
+        "payments.sweep.back",
+        Rule::Span { min: HOUR.saturating_mul(2), max: HOUR.saturating_mul(24 * 800) },
+    ),
     at_start("http.listen", Rule::Listen),
     at_start("log.format", Rule::LogFormat),
     live("log.filter", Rule::LogFilter),

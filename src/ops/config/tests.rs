@@ -44,6 +44,7 @@ payments:
   requestTimeout: 10s
   breaker: {failures: 3, openFor: 20s}
   backoff: {initial: 500ms, max: 1m}
+  sweep: {every: 2h, back: 24h}
 http: {listen: '[::]:9090'}
 log: {format: json, filter: 'info,kube=warn'}
 ",
@@ -74,6 +75,7 @@ log: {format: json, filter: 'info,kube=warn'}
             request_timeout: seconds(10),
             breaker: Breaker { failures: 3, open_for: seconds(20) },
             backoff: Backoff { initial: Duration::from_millis(500), max: seconds(60) },
+            sweep: Sweep { every: seconds(7200), back: seconds(86_400) },
         },
         http: Http { listen: "[::]:9090".parse().unwrap() },
         log: Log { format: LogFormat::Json, filter: "info,kube=warn".into() },

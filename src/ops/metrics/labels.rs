@@ -54,6 +54,14 @@ labels! {
         Error = "error",
     }
 
+    /// What only a person can bring on.
+    WaitsFor {
+        /// The provider could not give money back.
+        RefundFailed = "RefundFailed",
+        /// A confirmed stay has lost nights that others hold.
+        NightsLost = "NightsLost",
+    }
+
     /// When a changed field of the configuration takes effect.
     TakesEffect {
         /// At once.
@@ -194,6 +202,11 @@ pub(super) struct CallLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OpLabel {
     pub(super) op: ProviderOp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct WaitsForLabel {
+    pub(super) reason: WaitsFor,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -77,7 +77,6 @@ fn restricted(restrictions: &Value) -> Value {
 #[case::out_of_order_reason(out(&json!({"reason": "x".repeat(257)})), "Too long", out(&json!({"reason": "x".repeat(256)})))]
 #[case::too_many_out_of_order(outs(65), "must have at most 64 items", outs(64))]
 #[case::no_such_sale(json!({"spec": {"sale": "Closed"}}), "supported values: \"Open\", \"Stopped\"", json!({"spec": {"sale": "Stopped"}}))]
-#[case::hold_first(json!({"spec": {"flow": "HoldFirst"}}), "use PayFirst, or leave flow out", json!({"spec": {"flow": "PayFirst"}}))]
 #[case::no_such_flow(json!({"spec": {"flow": "PayNever"}}), "Unsupported value", json!({"spec": {"flow": "PayFirst"}}))]
 #[case::min_nights_above_max(restricted(&json!({"minNights": 3, "maxNights": 2})), "minNights is at most maxNights",
     restricted(&json!({"minNights": 3, "maxNights": 3})))]

@@ -142,8 +142,22 @@ impl Running {
 
     /// Waits until it has made so many more passes over Reservations.
     pub async fn looks_again(&self, times: u64) {
-        let (begun, before) = (Instant::now(), self.passes());
-        while self.passes() < before + times {
+        self.has_looked(self.passes() + times).await;
+    }
+
+    /// Changes something of a Reservation that means nothing, and waits until it has been looked at since.
+    pub async fn looks_at(&self, hotel: &Hotel, name: &str) {
+        // The pass that is counted first may have begun before.
+        for _ in 0..2 {
+            let before = self.passes();
+            hotel.wake(name).await;
+            self.has_looked(before + 1).await;
+        }
+    }
+
+    async fn has_looked(&self, times: u64) {
+        let begun = Instant::now();
+        while self.passes() < times {
             assert!(begun.elapsed() < PATIENCE, "the operator does not look again");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

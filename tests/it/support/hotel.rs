@@ -1,6 +1,7 @@
 //! A hotel for one test: a namespace, an embedded payment provider, and as many operators as the test wants, all real.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use innkeeper_api::{
@@ -193,6 +194,23 @@ impl Hotel {
     pub async fn cancel(&self, name: &str) {
         let patch = serde_json::json!({ "spec": { "state": WantedState::Cancelled } });
         self.reservations().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    /// Has its operator look at a Reservation, as any change of it would.
+    pub async fn wake(&self, name: &str) {
+        let woken = uuid::Uuid::new_v4().to_string();
+        let patch = serde_json::json!({ "metadata": { "annotations": { "test/woken": woken } } });
+        self.reservations().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    /// From now on the operators it starts go by a clock that is so many seconds ahead.
+    pub fn movable_clock(&mut self) -> Arc<AtomicI64> {
+        let ahead = Arc::new(AtomicI64::new(0));
+        let seconds = Arc::clone(&ahead);
+        self.clock = Arc::new(move || {
+            jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds.load(Ordering::SeqCst))
+        });
+        ahead
     }
 
     /// Deletes, without waiting for it to be gone.

@@ -20,7 +20,7 @@ fn failed(why: &str) -> RefundState {
 
 /// The refund was sent, and this came of it.
 fn refund(answer: Result<RefundView, ProviderError>) -> Known {
-    found(captured()).learn(Answer::Refund(answer))
+    found(captured()).learn(Answer::Refund { attempt: 1, result: answer })
 }
 
 fn view(state: RefundState) -> RefundView {
@@ -219,6 +219,77 @@ fn a_failed_refund_waits_for_a_person_and_goes_on_by_itself() {
     let known = known.nights(NightsKnown::Released).written();
     assert_eq!(known.payment().refunded, 24_000);
     assert_eq!(told(&known.next()), "wait");
+}
+
+/// A refund that failed for good, as it is stored.
+fn stalled() -> Known {
+    refund(Ok(view(failed("closed")))).written().again().looked(Some(not_given_back(1)))
+}
+
+/// As many attempts as this at giving it back have failed.
+fn not_given_back(attempts: u32) -> Intent {
+    let one = |n| (24_000, failed("closed"), Some(n));
+    refunds(&(1..=attempts).map(one).collect::<Vec<_>>())
+}
+
+#[rstest]
+#[case::the_next_one(stalled().retry("2"), "write Rejecting OutOfStock")]
+#[case::not_the_one_that_failed(stalled().retry("1"), "poll")]
+#[case::nor_none(stalled().retry("0"), "poll")]
+#[case::one_too_many_is_told(stalled().retry("3"), "write Rejecting OutOfStock")]
+#[case::once(stalled().retry("3").written(), "poll")]
+#[case::no_number_is_told(stalled().retry("yes"), "write Rejecting OutOfStock")]
+#[case::nothing_of_the_kind(stalled().retry(""), "write Rejecting OutOfStock")]
+#[case::not_before_it_failed(found(captured()).retry("2"), "refund #1 24000 of pi_1")]
+#[case::allowed_beforehand_the_failure_is_stored_all_the_same(
+    found(not_given_back(1)).retry("2"), "write Rejecting OutOfStock")]
+#[case::and_then_the_next_attempt(found(not_given_back(1)).retry("2").written().written(), "refund #2 24000 of pi_1")]
+#[case::nor_while_it_is_on_its_way(refund(Ok(view(RefundState::Pending))).retry("2").written(), "poll")]
+fn a_person_allows_one_attempt_by_its_number(#[case] known: Known, #[case] then: &str) {
+    assert_eq!(known.then(), then);
+}
+
+#[test]
+fn what_allows_nothing_is_told_and_what_allowed_an_earlier_attempt_is_not() {
+    let message = |known: &Known| {
+        let status = known.reservation.status.clone().unwrap();
+        assert_eq!(status.conditions.reason(&ConditionType::Stalled), Some(&Reason::RefundFailed));
+        status.conditions.get(&ConditionType::Refunded).unwrap().message.clone()
+    };
+    assert!(message(&stalled()).ends_with("innkeeper.dev/retry-refund=2 to have it tried once more."));
+    let mistaken = message(&stalled().retry("two").written());
+    assert!(
+        mistaken.ends_with("(innkeeper.dev/retry-refund is \"two\", which allows nothing.)"),
+        "{mistaken}"
+    );
+    let again = stalled().retry("2").written().again().looked(Some(not_given_back(2))).written();
+    assert!(message(&again).ends_with("innkeeper.dev/retry-refund=3 to have it tried once more."));
+    assert_eq!(again.then(), "poll", "the same annotation allows no third");
+}
+
+#[test]
+fn an_attempt_that_was_allowed_is_stored_then_sent_under_its_own_number() {
+    let known = stalled().retry("2").written();
+    let status = known.reservation.status.clone().unwrap();
+    assert_eq!(known.payment().refund_attempt, Some(2));
+    assert_eq!(status.conditions.reason(&ConditionType::Refunded), Some(&Reason::Pending));
+    assert!(status.conditions.get(&ConditionType::Stalled).is_none());
+    assert_eq!(status.conditions.reason(&ConditionType::Ready), Some(&Reason::OutOfStock));
+    assert_eq!(known.then(), "refund #2 24000 of pi_1");
+    let second = RefundView { id: "re_2".to_owned(), attempt: Some(2), ..view(RefundState::Succeeded) };
+    assert_eq!(known.learn(Answer::Refund { attempt: 2, result: Ok(second) }).then(), RELEASE);
+}
+
+#[test]
+fn one_that_was_refused_outright_can_be_allowed_too() {
+    let refused = refund(Err(invalid())).looked(Some(captured())).written().retry("2");
+    assert_eq!(refused.then(), "write Rejecting OutOfStock");
+    let known = refused.written();
+    assert_eq!(
+        known.then(),
+        "refund #2 24000 of pi_1",
+        "what was learnt of the first says nothing of the second"
+    );
 }
 
 #[test]

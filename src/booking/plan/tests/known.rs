@@ -8,7 +8,7 @@ pub(super) struct Known {
     pub(super) reservation: Reservation,
     pub(super) room: Option<Room>,
     pub(super) knowledge: Knowledge,
-    pub(super) in_calendars: bool,
+    pub(super) seen: NightsSeen,
     pub(super) settings: Settings,
     pub(super) now: Timestamp,
 }
@@ -21,6 +21,7 @@ pub(super) fn new() -> Known {
             namespace: Some("hotel".to_owned()),
             uid: Some(UID.to_owned()),
             generation: Some(1),
+            creation_timestamp: Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now())),
             ..ObjectMeta::default()
         },
         spec: stay(),
@@ -35,7 +36,7 @@ pub(super) fn new() -> Known {
         reservation,
         room: None,
         knowledge: Knowledge::default(),
-        in_calendars: false,
+        seen: NightsSeen::None,
         settings,
         now: now(),
     }
@@ -102,6 +103,12 @@ impl Known {
         self
     }
 
+    pub(super) fn retry(mut self, attempt: &str) -> Self {
+        let annotations = self.reservation.metadata.annotations.get_or_insert_default();
+        annotations.insert(RETRY_REFUND.to_owned(), attempt.to_owned());
+        self
+    }
+
     pub(super) fn learn(mut self, answer: Answer) -> Self {
         self.knowledge.learn(answer);
         self
@@ -120,6 +127,27 @@ impl Known {
     /// Accepted by a write of this pass.
     pub(super) fn just_accepted(self) -> Self {
         let mut known = self.accepted();
+        known.knowledge.attempt_is_new = true;
+        known
+    }
+
+    /// In a Room that says `HoldFirst`.
+    pub(super) fn hold_first(self) -> Self {
+        let mut spec = room();
+        spec.flow = Flow::HoldFirst;
+        self.with_room(spec)
+    }
+
+    /// Accepted in such a Room, and the nights are held by a write of an earlier pass.
+    pub(super) fn holding(self) -> Self {
+        let calendars = vec!["sea-view-2026-12".to_owned()];
+        let allocation = Allocation { room_uid: ROOM_UID.to_owned(), units: 1, calendars };
+        self.hold_first().accepted().status(|s| status::held(s, allocation, now()))
+    }
+
+    /// Held by a write of this pass.
+    pub(super) fn just_holding(self) -> Self {
+        let mut known = self.holding().held();
         known.knowledge.attempt_is_new = true;
         known
     }
@@ -191,7 +219,7 @@ impl Known {
             reservation: &self.reservation,
             room: view,
             known: &self.knowledge,
-            in_calendars: self.in_calendars,
+            nights: self.seen,
             settings: &self.settings,
         };
         let plan = plan(&observed, self.now);

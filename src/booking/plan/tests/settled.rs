@@ -1,6 +1,6 @@
 //! Booked or ended.
 
-use innkeeper_api::CancellationTier;
+use innkeeper_api::{CancellationTier, ReservationStatus};
 use rstest::rstest;
 
 use super::*;
@@ -35,7 +35,18 @@ impl Known {
     }
 
     fn in_calendars(mut self) -> Self {
-        self.in_calendars = true;
+        self.seen = NightsSeen::All;
+        self
+    }
+
+    fn in_some_calendars(mut self) -> Self {
+        self.seen = NightsSeen::Some;
+        self
+    }
+
+    /// What somebody has made of its status by hand.
+    fn edited(mut self, edit: impl FnOnce(&mut ReservationStatus)) -> Self {
+        edit(self.reservation.status.as_mut().unwrap());
         self
     }
 }
@@ -47,8 +58,8 @@ const GO: &str = "remove innkeeper.dev/settle";
 #[rstest]
 #[case::nothing_to_do(new().confirmed().in_calendars(), "wait")]
 #[case::nothing_to_do_after_check_out(new().confirmed().at(AFTER), "wait")]
-#[case::the_deadline_is_for_what_is_not_settled(new().confirmed().at(DEADLINE), "wait")]
-#[case::the_room_is_gone(new().confirmed().without_room(), "wait")]
+#[case::the_deadline_is_for_what_is_not_settled(new().confirmed().in_calendars().at(DEADLINE), "wait")]
+#[case::the_room_is_gone(new().confirmed().in_calendars().without_room(), "wait")]
 #[case::the_finalizer_was_stripped(new().confirmed().without_finalizer(), "add innkeeper.dev/settle")]
 #[case::cancelled_and_not_known_since_when(new().confirmed().cancelled(), "read the cancellation")]
 #[case::cancelled(new().confirmed().cancel_recorded(CHECK_IN), "write Cancelling Cancelling")]
@@ -66,6 +77,83 @@ const GO: &str = "remove innkeeper.dev/settle";
 #[case::filed_away_with_an_unknown_cancellation(filed().cancelled(), "read the cancellation")]
 fn a_booked_one(#[case] known: Known, #[case] then: &str) {
     assert_eq!(known.then(), then);
+}
+
+const LATER: &str = "2026-11-22T12:01:00Z";
+const TAKE: &str = "take 2026-12-01..2026-12-03 x1";
+
+/// Nights that a hand or a lost calendar took away from a booked stay.
+#[rstest]
+#[case::the_watches_may_be_apart(new().confirmed(), "wait until 2026-11-22T12:00:10Z")]
+#[case::in_the_pass_that_took_them_they_are_known(new().confirmed().held(), "wait")]
+#[case::gone_they_are_taken_again(new().confirmed().at(LATER), TAKE)]
+#[case::some_are_gone(new().confirmed().in_some_calendars().at(LATER), TAKE)]
+#[case::and_are_there_again(new().confirmed().at(LATER).held(), "wait")]
+#[case::the_calendars_are_busy(new().confirmed().at(LATER).nights(NightsKnown::Busy), "retry")]
+#[case::others_have_them(new().confirmed().at(LATER).full(), "write Confirmed NightsLost")]
+#[case::which_is_said_once(lost(), "poll")]
+#[case::and_looked_at_again(lost().again(), TAKE)]
+#[case::until_they_can_be_had(lost().again().held(), "write Confirmed Confirmed")]
+#[case::or_somebody_puts_them_back(lost().again().in_calendars(), "write Confirmed Confirmed")]
+#[case::or_the_guest_cancels(lost().again().cancel_recorded(CHECK_IN), "write Cancelling Cancelling")]
+#[case::or_the_stay_is_over(lost().again().at(AFTER), "wait")]
+fn nights_of_a_booked_stay_that_are_gone(#[case] known: Known, #[case] then: &str) {
+    assert_eq!(known.then(), then);
+}
+
+fn lost() -> Known {
+    new().confirmed().at(LATER).full().written()
+}
+
+#[test]
+fn a_stay_that_lost_its_nights_says_what_to_do_and_has_none() {
+    let status = lost().reservation.status.unwrap();
+    assert!(status.allocation.is_none());
+    let message = &status.conditions.get(&ConditionType::Stalled).unwrap().message;
+    assert!(message.contains("2026-12-01 is sold out. Give the guest another Room"), "{message}");
+    let back = lost().again().held().written().reservation.status.unwrap();
+    assert_eq!(back.allocation.unwrap().room_uid, ROOM_UID);
+    assert_eq!(back.history, new().confirmed().reservation.status.unwrap().history, "no fact is told twice");
+}
+
+/// A booked stay's status that somebody edited is as it was again, where it can be derived.
+#[rstest]
+#[case::its_phase(|s: &mut ReservationStatus| s.phase = None)]
+#[case::a_condition(|s: &mut ReservationStatus| { s.conditions.remove(&ConditionType::Ready); })]
+#[case::its_allocation(|s: &mut ReservationStatus| s.allocation = None)]
+fn a_hand_in_the_status_of_a_booked_stay_is_mended(#[case] edit: fn(&mut ReservationStatus)) {
+    let known = new().confirmed().in_calendars().edited(edit);
+    assert_eq!(known.then(), "write Confirmed Confirmed");
+    let mended = known.written();
+    assert_eq!(mended.then(), "wait");
+    let (is, was) = (mended.reservation.status.unwrap(), new().confirmed().reservation.status.unwrap());
+    assert_eq!((is.phase, is.allocation, is.history), (was.phase, was.allocation, was.history));
+}
+
+/// Nobody is refused, and nothing given up, on a status that somebody has wiped.
+#[rstest]
+#[case::what_can_still_be_had_is_taken_up_again(new().in_calendars().with_finalizer(), "write InProgress InProgress")]
+#[case::what_cannot_waits_for_a_person(
+    new().in_calendars().with_finalizer().at("2026-12-02T12:00:00Z").fresh(), "poll")]
+#[case::an_old_one_is_looked_up_before_it_is_charged(old().accepted_now(), "look for #1 by list")]
+fn a_status_that_was_wiped(#[case] known: Known, #[case] then: &str) {
+    assert_eq!(known.then(), then);
+}
+
+/// Made a day ago.
+fn old() -> Known {
+    let mut known = new();
+    let day_before = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at("2026-11-21T12:00:00Z"));
+    known.reservation.metadata.creation_timestamp = Some(day_before);
+    known
+}
+
+impl Known {
+    fn accepted_now(self) -> Self {
+        let mut known = self.with_finalizer().fresh().written();
+        known.knowledge.attempt_is_new = true;
+        known
+    }
 }
 
 #[rstest]

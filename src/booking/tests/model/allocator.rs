@@ -1,4 +1,4 @@
-//! The allocator of one Room in one operator, as the real one uses `inventory`: a batch of takes and releases, all
+//! The allocator of one Room in one operator, as the real one uses `allotment`: a batch of takes and releases, all
 //! months loaded before any is written, written in ascending order by compare-and-swap, begun again on a conflict.
 //! `Full` is said only on a fresh read, and a release is always decided on one.
 
@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use innkeeper_api::{
     ConditionStatus, ConditionType, Month, Reservation, Room, RoomCalendarFields, uid_of_holder,
 };
-use innkeeper_booking::inventory::{self, Standing, Stay};
+use innkeeper_booking::allotment::{self, Ask, RoomSeen, There};
+use innkeeper_booking::inventory::{self, Stay};
 use innkeeper_booking::knowledge::NightsKnown;
 use innkeeper_booking::status::{Stage, stage};
 
@@ -31,6 +32,17 @@ pub enum Work {
     Sweep(Month, bool),
 }
 
+impl Work {
+    fn ask(&self) -> Ask {
+        match self {
+            Self::Take(stay) => Ask::Take(stay.clone()),
+            Self::Release(stay) => Ask::Release(stay.clone()),
+            Self::Sync(_) => Ask::Sync,
+            Self::Sweep(..) => Ask::Sweep,
+        }
+    }
+}
+
 /// Work, and the pass that waits for it.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -41,7 +53,6 @@ pub struct Job {
 struct Loaded {
     rv: Option<u64>,
     fields: RoomCalendarFields,
-    changed: bool,
 }
 
 struct Batch {
@@ -54,7 +65,7 @@ struct Batch {
     room: Option<Seen<Room>>,
     /// Months still to be written, ascending; `None` before it was decided.
     writing: Option<VecDeque<Month>>,
-    /// Calendars that hold more than fits were made anew: they are stored as they are before anything is judged.
+    /// Missing calendars were made anew: they are stored as they are before anything is judged.
     again: bool,
 }
 
@@ -160,7 +171,7 @@ impl Allocator {
             batch.room = out.server.room(&self.room);
         }
         if let Some(seen) = found {
-            let loaded = Loaded { rv: Some(seen.rv), fields: (*seen.value).clone(), changed: false };
+            let loaded = Loaded { rv: Some(seen.rv), fields: (*seen.value).clone() };
             batch.months.insert(month, loaded);
             return;
         }
@@ -179,50 +190,56 @@ impl Allocator {
             out.saw("nights: a missing calendar is made anew with its holders");
             out.say(who, || format!("makes {name} anew with those who are there"));
         }
-        batch.months.insert(month, Loaded { rv: None, fields, changed: true });
+        batch.months.insert(month, Loaded { rv: None, fields });
     }
 
+    /// What the real one does: the same decision, on what was loaded.
     fn decide(who: &str, batch: &mut Batch, out: &mut Outside) {
-        let unsynced = |l: &Loaded| l.rv.is_none() && l.fields.nights.iter().any(|n| n.room_generation == 0);
-        let crowded: Vec<Month> = batch.months.iter().filter(|(_, l)| unsynced(l)).map(|(m, _)| *m).collect();
-        if !crowded.is_empty() {
-            out.saw("nights: a calendar made anew holds more than the Room has now");
-            batch.writing = Some(crowded.into());
+        // A missing calendar is stored as it is made before anything is judged on it.
+        let made: VecDeque<Month> =
+            batch.months.iter().filter(|(_, l)| l.rv.is_none()).map(|(m, _)| *m).collect();
+        if !made.is_empty() {
+            let crowded = |m: &Month| batch.months[m].fields.nights.iter().any(|n| n.room_generation == 0);
+            if made.iter().any(crowded) {
+                out.saw("nights: a calendar made anew holds more than the Room has now");
+            }
+            batch.writing = Some(made);
             batch.again = true;
             return;
         }
-        if let Some(room) = &batch.room {
-            let (uid, generation) = identity(&room.value);
-            for loaded in batch.months.values_mut().filter(|l| l.fields.room_uid == uid) {
-                loaded.changed |= inventory::sync(&mut loaded.fields, &room.value.spec, generation);
-            }
-        }
-        for index in 0..batch.jobs.len() {
-            if let Work::Release(stay) = &batch.jobs[index].work {
-                for loaded in batch.months.values_mut() {
-                    loaded.changed |= inventory::release(&mut loaded.fields, &stay.uid);
+        let asks: Vec<Ask> = batch.jobs.iter().map(|job| job.work.ask()).collect();
+        let calendars = batch.months.iter().map(|(m, l)| (*m, l.fields.clone())).collect();
+        let room = batch.room.as_ref().map(|room| (identity(&room.value), room));
+        let seen = room.as_ref().map(|((uid, generation), room)| RoomSeen {
+            uid,
+            generation: *generation,
+            spec: &room.value.spec,
+        });
+        let there = There { may_hold: who_may_hold(batch, out), unfinished: BTreeSet::new() };
+        let Some(decided) = allotment::decide(&asks, &calendars, seen, batch.fresh, &there) else {
+            out.saw("nights: full in the cache, so read again");
+            batch.fresh = true;
+            restart(batch);
+            return;
+        };
+        if asks.contains(&Ask::Sweep) {
+            for fields in calendars.values() {
+                for gone in held(fields).difference(&there.may_hold) {
+                    out.saw("nights: a holder that nobody stands for is swept away");
+                    out.say(who, || format!("sweeps {gone} out of {}", fields.month));
                 }
-                batch.answers[index] = NightsKnown::Released;
-            } else if let Work::Sweep(month, ended) = &batch.jobs[index].work
-                && let Some(loaded) = batch.months.get_mut(month)
-            {
-                sweep(who, loaded, *ended, out);
             }
         }
-        for index in 0..batch.jobs.len() {
-            let Work::Take(stay) = batch.jobs[index].work.clone() else { continue };
-            batch.answers[index] = take(batch, &stay);
-            if matches!(batch.answers[index], NightsKnown::Full { .. }) && !batch.fresh {
-                out.saw("nights: full in the cache, so read again");
-                batch.fresh = true;
-                restart(batch);
-                return;
-            }
-        }
-        if batch.months.values().filter(|l| l.changed).count() > 1 {
+        if decided.changed.len() > 1 {
             out.saw("nights: two months are written for one batch");
         }
-        batch.writing = Some(batch.months.iter().filter(|(_, l)| l.changed).map(|(m, _)| *m).collect());
+        batch.answers = decided.answers;
+        batch.writing = Some(decided.changed.keys().copied().collect());
+        for (month, fields) in decided.changed {
+            if let Some(loaded) = batch.months.get_mut(&month) {
+                loaded.fields = fields;
+            }
+        }
     }
 
     fn write(&mut self, who: &str, batch: &mut Batch, month: Month, sabotage: Sabotage, out: &mut Outside) {
@@ -246,7 +263,6 @@ impl Allocator {
             }
             Ok(seen) => {
                 out.say(who, || format!("writes {name} (rv {}): {}", seen.rv, holders(&loaded.fields)));
-                loaded.changed = false;
                 loaded.rv = Some(seen.rv);
                 self.kept.insert(name, seen);
             }
@@ -293,49 +309,19 @@ fn restart(batch: &mut Batch) {
     batch.again = false;
 }
 
-fn take(batch: &mut Batch, stay: &Stay) -> NightsKnown {
-    let wanted = stay.months();
-    let mut uids = wanted.iter().map(|m| batch.months.get(m).map(|l| l.fields.room_uid.clone()));
-    let Some(Some(room_uid)) = uids.next() else { return NightsKnown::Busy };
-    if uids.any(|uid| uid.as_ref() != Some(&room_uid)) {
-        return NightsKnown::Busy;
-    }
-    let months: BTreeMap<Month, RoomCalendarFields> =
-        wanted.iter().filter_map(|m| Some((*m, batch.months.get(m)?.fields.clone()))).collect();
-    match inventory::standing(stay, &months) {
-        Standing::Held => NightsKnown::Held { room_uid },
-        Standing::Full(night) => NightsKnown::Full { why: format!("The night of {night} is full.") },
-        Standing::Fits => {
-            for month in wanted {
-                if let Some(loaded) = batch.months.get_mut(&month) {
-                    loaded.changed |= inventory::take(&mut loaded.fields, stay);
-                }
-            }
-            NightsKnown::Held { room_uid }
-        }
-    }
-}
-
-/// Drops holders that have no business here. The list is read after the calendar, and an end is never left: so
-/// nobody who is still to be confirmed can be dropped.
-fn sweep(who: &str, loaded: &mut Loaded, ended: bool, out: &mut Outside) {
-    let there: BTreeSet<String> = out
-        .server
+/// Who may hold nights: listed after the calendars were read, and an end is never left, so nobody who is still to be
+/// confirmed can be dropped. Housekeeping that is not thorough leaves it to the planner to release who has ended.
+fn who_may_hold(batch: &Batch, out: &Outside) -> BTreeSet<String> {
+    let ended = batch.jobs.iter().any(|j| matches!(j.work, Work::Sweep(_, true)));
+    out.server
         .list()
         .filter(|r| !ended || !matches!(stage(&r.value.status.clone().unwrap_or_default()), Stage::Closed(_)))
         .filter_map(|r| r.value.metadata.uid.clone())
-        .collect();
-    let held: BTreeSet<String> = loaded
-        .fields
-        .nights
-        .iter()
-        .flat_map(|n| n.holders.iter().map(|h| uid_of_holder(h).to_owned()))
-        .collect();
-    for uid in held.difference(&there) {
-        out.saw("nights: a holder that nobody stands for is swept away");
-        out.say(who, || format!("sweeps {uid} out of {}", loaded.fields.month));
-        loaded.changed |= inventory::release(&mut loaded.fields, uid);
-    }
+        .collect()
+}
+
+fn held(fields: &RoomCalendarFields) -> BTreeSet<String> {
+    fields.nights.iter().flat_map(|n| n.holders.iter().map(|h| uid_of_holder(h).to_owned())).collect()
 }
 
 /// The nights of a Reservation that is known to have them.

@@ -16,6 +16,7 @@ const WITHIN: u64 = 10_000;
 #[case::confirms_without_nights(Sabotage::NoNights, &["I6"])]
 #[case::writes_statuses_without_resource_version(Sabotage::StatusWithoutVersion, &["I5", "I6", "I7", "I11"])]
 #[case::ends_without_a_fence(Sabotage::NoFence, &["I7", "I11"])]
+#[case::lets_a_hold_run_out_without_a_fence(Sabotage::HoldRunsOutUnfenced, &["I11"])]
 #[case::repeats_a_charge_without_looking(Sabotage::ChargeWithoutLooking, &["I3", "I4"])]
 #[case::charges_under_another_key(Sabotage::ChargeUnderAnotherKey, &["I5"])]
 #[case::says_released_and_releases_nothing(Sabotage::ReleaseSkipped, &["I8"])]

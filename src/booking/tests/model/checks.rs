@@ -12,7 +12,7 @@ mod stage;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use innkeeper_api::{ConditionType, Decision, Quote, Reason, Reservation, ReservationStatus};
+use innkeeper_api::{ConditionType, Decision, Flow, Quote, Reason, Reservation, ReservationStatus};
 use innkeeper_booking::provider::IntentState;
 
 use crate::outside::Outside;
@@ -20,7 +20,9 @@ use crate::provider::{Happened, Ledger, Request};
 use crate::server::Change;
 
 use counted::{filed, policy, price};
-use money::told;
+use jiff::Timestamp;
+use money::{retrying, told};
+use nights::holding;
 pub use nights::missing_night;
 pub use stage::At;
 use stage::{readable, unchanged};
@@ -35,13 +37,20 @@ pub struct Fact {
     pub at: At,
     pub gone: bool,
     pub confirmed: bool,
+    /// A hold of its nights is stored, and until when.
+    pub held_until: Option<Timestamp>,
     /// Being given up is stored.
     pub decided: bool,
+    /// What was agreed to be collected, counted here.
+    agreed: i64,
     /// Attempt and amount of the stored intent.
     intent: Option<(u32, i64)>,
     quote: Option<Quote>,
     decision: Option<Decision>,
     facts: usize,
+    /// The stored number of the refund's attempt, and whether the last one is stored as failed.
+    pub refund_attempt: Option<u32>,
+    refund_failed: bool,
     /// Share of the price that the policy leaves with the hotel, in minor units, once that is decided.
     pub kept: i64,
     /// Deleted after check-out: filed away, not given up.
@@ -111,11 +120,15 @@ impl Truth {
             at: At::Open,
             gone: false,
             confirmed: false,
+            held_until: None,
             decided: false,
+            agreed: 0,
             intent: None,
             quote: None,
             decision: None,
             facts: 0,
+            refund_attempt: None,
+            refund_failed: false,
             kept: 0,
             filed: false,
         });
@@ -132,6 +145,10 @@ impl Truth {
         fact.filed |= fact.at == At::Confirmed && filed(&new);
         if at != before {
             Self::arrived(&mut fact, before, out);
+        }
+        if let Some(status) = stored {
+            holding(&mut fact, status, out);
+            retrying(&mut fact, status, out);
         }
         self.facts.insert(uid(&new).to_owned(), fact);
     }
@@ -150,9 +167,11 @@ impl Truth {
                 match price(&out.server, &object, status.quote.as_ref()) {
                     Some(price) => {
                         let attempt = status.payment.as_ref().and_then(|p| p.attempt);
-                        if attempt.is_some() != (price > 0) {
+                        let nights_first = status.quote.as_ref().is_some_and(|q| q.flow == Flow::HoldFirst);
+                        if attempt.is_some() != (price > 0 && !nights_first) {
                             out.fail("I5", format!("{name}: attempt {attempt:?} for a price of {price}"));
                         }
+                        fact.agreed = price;
                         fact.intent = attempt.map(|attempt| (attempt, price));
                         if status.quote.as_ref().map(|q| q.collect_online) != Some(price) {
                             out.fail("I7", format!("{name}: the quote is not the Room's price of {price}"));
@@ -176,6 +195,9 @@ impl Truth {
                 }
                 told(fact, &status, out);
                 out.saw("end: confirmed");
+                if fact.held_until.is_some_and(|until| until < out.now) {
+                    out.saw("end: a hold was found paid after its deadline");
+                }
             }
             At::Rejecting | At::Cancelling | At::Withdrawing => {
                 fact.decided = true;
@@ -227,6 +249,7 @@ fn count_end(fact: &Fact, before: At, status: &ReservationStatus, out: &mut Outs
     let captured: i64 = out.provider.of(uid(&fact.object)).map(|i| i.captured).sum();
     let allocated = status.conditions.reason(&ConditionType::Allocated);
     let accepted = status.conditions.reason(&ConditionType::Accepted);
+    let paid = status.conditions.reason(&ConditionType::Paid);
     let what = match (fact.at, before) {
         (At::Rejected, At::Taking) => "end: declined",
         (At::Rejected, At::Open) if accepted == Some(&Reason::TimedOut) => {
@@ -236,6 +259,9 @@ fn count_end(fact: &Fact, before: At, status: &ReservationStatus, out: &mut Outs
         (At::Rejected, _) if allocated == Some(&Reason::OutOfStock) && captured > 0 => {
             "end: out of stock, refunded"
         }
+        (At::Rejected, _) if allocated == Some(&Reason::OutOfStock) => "end: out of stock, never charged",
+        (At::Rejected, _) if allocated == Some(&Reason::HoldExpired) => "end: a hold ran out",
+        (At::Rejected, _) if paid == Some(&Reason::Declined) => "end: declined while the nights were held",
         (At::Rejected, _) if accepted == Some(&Reason::TimedOut) && captured > 0 => {
             "end: timed out, refunded"
         }

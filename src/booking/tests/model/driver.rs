@@ -2,7 +2,7 @@
 
 use innkeeper_booking::knowledge::Answer;
 use innkeeper_booking::observed::Effect;
-use innkeeper_booking::provider::{Fenced, Intent, IntentState, ProviderError};
+use innkeeper_booking::provider::{Fenced, Intent, IntentState, ProviderError, Refund};
 
 use crate::provider::{Request, Response};
 
@@ -155,7 +155,11 @@ impl Call {
 
     fn refund(&mut self, response: Response) -> Next {
         let read_back = matches!(self.stage, Stage::ReadBack);
-        Next::Done(Answer::Refund(match response {
+        let Effect::Refund(Refund { attempt, .. }) = &self.effect else {
+            return Next::Done(Answer::RoomRead);
+        };
+        let attempt = *attempt;
+        let result = match response {
             Response::Refund { refund, replayed: true } => {
                 return self.then(Stage::ReadBack, Request::ReadRefund(refund.id));
             }
@@ -163,7 +167,8 @@ impl Call {
             Response::Error(error) if read_back => Err(after_the_effect(error)),
             Response::Error(error) => Err(error),
             other => Err(unreadable(&other)),
-        }))
+        };
+        Next::Done(Answer::Refund { attempt, result })
     }
 }
 

@@ -9,7 +9,7 @@ mod sabotage;
 use std::collections::BTreeMap;
 
 use innkeeper_api::{ConditionType, Reservation, ReservationStatus, Room};
-use innkeeper_booking::inventory;
+use innkeeper_booking::inventory::{self, NightsSeen};
 use innkeeper_booking::knowledge::{Answer, Knowledge};
 use innkeeper_booking::observed::{Effect, Observed, Plan, RoomView, Wake};
 use innkeeper_booking::plan::plan;
@@ -163,12 +163,12 @@ impl Operator {
         let room_name = &pass.object.value.spec.room_name;
         let fresh = pass.known.room_is_fresh;
         let room = if fresh { pass.room.clone() } else { self.cache.room(&out.server, room_name) };
-        let in_calendars = self.in_calendars(&pass.object.value, out);
+        let nights = self.nights_seen(&pass.object.value, out);
         let observed = Observed {
             reservation: &pass.object.value,
             room: room.as_ref().map_or(RoomView::Absent, |room| RoomView::There(&room.value)),
             known: &pass.known,
-            in_calendars,
+            nights,
             settings: &out.settings,
         };
         let now = out.now + SignedDuration::from_secs(self.skew);
@@ -185,23 +185,21 @@ impl Operator {
         true
     }
 
-    fn in_calendars(&self, reservation: &Reservation, out: &Outside) -> bool {
-        if !matches!(
-            stage(reservation.status.as_ref().unwrap_or(&ReservationStatus::default())),
-            Stage::Closed(_)
-        ) {
-            return false;
-        }
-        let uid = reservation.metadata.uid.as_deref().unwrap_or_default();
+    fn nights_seen(&self, reservation: &Reservation, out: &Outside) -> NightsSeen {
         let room = &reservation.spec.room_name;
-        crate::allocator::stay_of(reservation).months().iter().any(|month| {
-            let name = month.calendar_name(room);
-            let seen = match self.allocators.get(room) {
-                Some(allocator) => allocator.view(&self.cache, out, &name),
-                None => self.cache.calendar(&out.server, &name),
-            };
-            seen.is_some_and(|seen| inventory::holds(&seen.value, uid))
-        })
+        let stay = crate::allocator::stay_of(reservation);
+        let seen: Vec<_> = stay
+            .months()
+            .iter()
+            .filter_map(|month| {
+                let name = month.calendar_name(room);
+                match self.allocators.get(room) {
+                    Some(allocator) => allocator.view(&self.cache, out, &name),
+                    None => self.cache.calendar(&out.server, &name),
+                }
+            })
+            .collect();
+        inventory::seen(&stay, &seen.iter().map(|c| &*c.value).collect::<Vec<_>>())
     }
 
     fn write(&mut self, name: &str, pass: &mut Pass, status: &ReservationStatus, out: &mut Outside) -> bool {

@@ -1,6 +1,6 @@
 //! What a world without faults costs: the writes and requests that the design names, and no others.
 
-use innkeeper_api::{FINALIZER, Reservation};
+use innkeeper_api::{FINALIZER, Flow, Reservation, RoomSpec};
 use rstest::rstest;
 
 use crate::operator::Sabotage;
@@ -55,9 +55,9 @@ fn settled(world: &World, name: &str) -> String {
 
 #[rstest]
 // Created, intent, outcome; the calendar made and the nights taken; the charge.
-#[case::booked("pm_good", true, "Confirmed", Costs { versions: 3, calendars: 1, requests: 1 })]
+#[case::booked("pm_good", true, "Confirmed", Costs { versions: 3, calendars: 2, requests: 1 })]
 // One write more for the finalizers.
-#[case::booked_without_finalizers("pm_good", false, "Confirmed", Costs { versions: 4, calendars: 1, requests: 1 })]
+#[case::booked_without_finalizers("pm_good", false, "Confirmed", Costs { versions: 4, calendars: 2, requests: 1 })]
 // Created, intent, end.
 #[case::declined("pm_declined", true, "Rejected", Costs { versions: 3, calendars: 0, requests: 1 })]
 #[case::no_such_method("pm_missing", true, "Rejected", Costs { versions: 3, calendars: 0, requests: 1 })]
@@ -70,6 +70,29 @@ fn a_reservation_costs_what_the_design_names(
     let mut world = quiet();
     assert_eq!(book(&mut world, "r1", method, finalizers), costs);
     assert_eq!(settled(&world, "r1"), end);
+}
+
+#[rstest]
+// Created, intent, hold, outcome; the calendar made and the nights taken; the charge.
+#[case::booked("pm_good", "Confirmed", Costs { versions: 4, calendars: 2, requests: 1 })]
+// Created, intent, hold, decision, end; the nights released.
+#[case::declined("pm_declined", "Rejected", Costs { versions: 5, calendars: 3, requests: 1 })]
+fn where_the_nights_come_first_the_hold_costs_one_write(
+    #[case] method: &str,
+    #[case] end: &str,
+    #[case] costs: Costs,
+) {
+    let mut world = quiet();
+    let nights_first = RoomSpec { flow: Flow::HoldFirst, ..one_room() };
+    act(&Deed::ApplyRoom("sea-view".to_owned(), nights_first), &mut world.out);
+    assert_eq!(book(&mut world, "r1", method, true), costs);
+    assert_eq!(settled(&world, "r1"), end);
+    if end == "Confirmed" {
+        // Created, intent, decision, end; nobody is asked for money that would have to go back.
+        let nothing = Costs { versions: 4, calendars: 0, requests: 0 };
+        assert_eq!(book(&mut world, "r2", "pm_good", true), nothing);
+        assert_eq!(settled(&world, "r2"), "Rejected");
+    }
 }
 
 #[test]

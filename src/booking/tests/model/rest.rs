@@ -11,6 +11,7 @@ use crate::allocator::Allocator;
 use crate::checks::{At, Truth, missing_night};
 use crate::outside::Leg;
 use crate::provider::Ledger;
+use crate::users::{Deed, act};
 use crate::world::World;
 
 /// Rounds after which somebody is wedged.
@@ -95,6 +96,12 @@ impl World {
             let ledger = &self.out.provider.intents[index];
             let due = ledger.captured - ledger.returning() - fact.kept;
             let name = fact.name.clone();
+            // Or allows one more attempt, as the same message says.
+            let retry = fact.refund_attempt.map_or(2, |n| n + 1);
+            if retry < 5 && self.out.rng.in_thousand(500) {
+                act(&Deed::RetryRefund(name, retry), &mut self.out);
+                continue;
+            }
             self.out.saw("money: a person gives back what the provider could not");
             self.out.say("dashboard", || format!("gives back {due} of {name}, as its condition asks for"));
             self.out.provider.refund_by_hand(index, due, innkeeper_booking::provider::RefundState::Succeeded);

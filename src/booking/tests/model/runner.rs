@@ -14,14 +14,18 @@ const SCHEDULES: u64 = 3_000;
 
 /// Every situation that a default run must come across; else the model has stopped exploring.
 const SITUATIONS: &[&str] = &[
+    "end: a hold ran out",
+    "end: a hold was found paid after its deadline",
     "end: cancelled before it was booked",
     "end: cancelled with a full refund",
     "end: cancelled with a share back",
     "end: cancelled with nothing back",
     "end: confirmed",
     "end: declined",
+    "end: declined while the nights were held",
     "end: filed away after check-out",
     "end: given up before it was decided",
+    "end: out of stock, never charged",
     "end: out of stock, refunded",
     "end: refused",
     "end: rejected otherwise",
@@ -34,6 +38,7 @@ const SITUATIONS: &[&str] = &[
     "money: a fence finds that the charge came first",
     "money: a fence stands",
     "money: a late charge is refused because of the fence",
+    "money: a person allows a failed refund another attempt",
     "money: a person gives back what the provider could not",
     "money: a refund was pending and then failed",
     "money: a refund was pending and then succeeded",

@@ -189,6 +189,17 @@ impl Server {
         Ok(())
     }
 
+    /// Annotates: another version, the same generation.
+    pub fn annotate_reservation(&mut self, name: &str, key: &str, value: &str) -> Result<(), Refused> {
+        let old = self.reservation(name).ok_or(Refused::NotFound)?;
+        let mut new = Reservation::clone(&old.value);
+        let annotations = new.metadata.annotations.get_or_insert_default();
+        if annotations.insert(key.to_owned(), value.to_owned()).as_deref() != Some(value) {
+            self.put_reservation(name, Some(new));
+        }
+        Ok(())
+    }
+
     /// Deletes, or marks for deletion while there are finalizers.
     pub fn delete_reservation(&mut self, now: Timestamp, name: &str) -> Result<(), Refused> {
         let old = self.reservation(name).ok_or(Refused::NotFound)?;

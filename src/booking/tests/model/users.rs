@@ -2,8 +2,8 @@
 //! when a failing schedule is made shorter.
 
 use innkeeper_api::{
-    CancellationTier, Collect, FINALIZER, Flow, Guests, Month, OutOfOrder, Payment, Rate, ReservationSpec,
-    RoomSpec, Sale, WantedState,
+    CancellationTier, Collect, FINALIZER, Flow, Guests, Month, OutOfOrder, Payment, RETRY_REFUND, Rate,
+    ReservationSpec, RoomSpec, Sale, WantedState,
 };
 use innkeeper_booking::provider::RefundState;
 use jiff::ToSpan;
@@ -25,13 +25,19 @@ pub enum Deed {
     Price(String, i64),
     Sell(String, Sale),
     OutOfOrder(String, OutOfOrder),
-    Book { name: String, spec: ReservationSpec, finalizers: bool },
+    Book {
+        name: String,
+        spec: ReservationSpec,
+        finalizers: bool,
+    },
     Cancel(String),
     Delete(String),
     ChangeTtl(String, u64),
     DropFinalizer(String),
     LoseCalendar(String, Month),
     RefundByHand(String, i64, RefundState),
+    /// Allows this attempt at a refund.
+    RetryRefund(String, u32),
     CancelByHand(String),
 }
 
@@ -130,6 +136,10 @@ fn happenings(script: &mut Deeds, name: &str, booked: usize, rng: &mut Random) {
     if rng.in_thousand(20) {
         script.push((later(rng), Deed::CancelByHand(name())));
     }
+    for _ in 0..rng.weighted(&[80, 10, 10]) {
+        let attempt = u32::try_from(rng.between(1, 4)).unwrap_or(2);
+        script.push((later(rng), Deed::RetryRefund(name(), attempt)));
+    }
     // A week later: what was not given up is filed away, or still cancelled.
     let last = |rng: &mut Random| STEPS + rng.below(EPILOGUE);
     if rng.in_thousand(150) {
@@ -162,7 +172,7 @@ fn room_spec(rng: &mut Random) -> RoomSpec {
         out_of_order: Vec::new(),
         sale: Sale::Open,
         restrictions: None,
-        flow: Flow::PayFirst,
+        flow: if rng.in_thousand(350) { Flow::HoldFirst } else { Flow::PayFirst },
         cancellation,
         time_zone: (*rng.pick(&["Europe/Lisbon", "Asia/Seoul", "America/New_York"])).to_owned(),
         check_in_time: "15:00".to_owned(),
@@ -195,7 +205,8 @@ fn stay(room: &str, rng: &mut Random) -> ReservationSpec {
 
 /// A plain Room with one unit.
 pub fn one_room() -> RoomSpec {
-    RoomSpec { units: 1, overbooking: 0, cancellation: Vec::new(), ..room_spec(&mut Random::new(0)) }
+    let flow = Flow::PayFirst;
+    RoomSpec { units: 1, overbooking: 0, cancellation: Vec::new(), flow, ..room_spec(&mut Random::new(0)) }
 }
 
 /// A plain stay of one night.
@@ -268,6 +279,10 @@ pub fn act(deed: &Deed, out: &mut Outside) {
                 out.say("dashboard", || format!("refunds {amount} of {name} ({state:?})"));
                 out.provider.refund_by_hand(index, amount, state.clone());
             }
+        }
+        Deed::RetryRefund(name, attempt) => {
+            let result = out.server.annotate_reservation(name, RETRY_REFUND, &attempt.to_string());
+            out.say("clerk", || format!("allows attempt {attempt} at the refund of {name}: {result:?}"));
         }
         Deed::CancelByHand(name) => {
             let uid = out.server.reservation(name).and_then(|r| r.value.metadata.uid.clone());

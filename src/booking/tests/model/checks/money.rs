@@ -1,11 +1,11 @@
 //! I1, I3, I4 and I5 for money: every request that leaves an operator, and everything the provider does.
 
-use innkeeper_api::{ConditionType, Reason, ReservationStatus};
+use innkeeper_api::{ConditionType, RETRY_REFUND, Reason, ReservationStatus};
 use jiff::SignedDuration;
 
 use super::{At, Fact, Truth, uid};
 use crate::outside::{Outside, Sent, show};
-use crate::provider::{KEY_LIFETIME, Ledger, Request};
+use crate::provider::{KEY_LIFETIME, Ledger, Request, Returned};
 
 impl Truth {
     /// A request left an operator: I4 and I5.
@@ -27,12 +27,19 @@ impl Truth {
                     format!("{name}: charge {attempt} over {amount} was sent, stored was {:?}", fact.intent),
                 );
             }
+            // A hold is fenced at its deadline, before anything is decided: clocks differ by a minute at most.
+            Request::Create { confirm: false, .. }
+                if !fact.decided
+                    && fact
+                        .held_until
+                        .is_some_and(|until| until <= out.now + SignedDuration::from_mins(1)) => {}
             Request::Create { confirm: false, .. } | Request::Refund(_) if !fact.decided => {
                 out.fail("I5", format!("{name}: {} was sent before it was decided", show(&sent.request)));
             }
             _ => {}
         }
-        if step > 1 {
+        let stored = if let Request::Refund(_) = &sent.request { fact.refund_attempt } else { Some(1) };
+        if stored.is_none_or(|stored| step > stored) {
             out.fail("I4", format!("{name}: attempt {step}, and the one before is not stored as failed"));
         }
         let Some(key) = sent.request.key() else { return };
@@ -67,6 +74,11 @@ impl Truth {
             } else if fact.gone && !stripped {
                 out.fail("I5", format!("{} is gone and was charged", fact.name));
             }
+            let said =
+                fact.object.status.as_ref().and_then(|s| s.conditions.reason(&ConditionType::Allocated));
+            if said == Some(&Reason::HoldExpired) {
+                out.fail("I11", format!("the hold of {} has run out, and it is paid", fact.name));
+            }
             if fact.at.given_up() {
                 out.saw("money: a charge lands after it was given up");
             }
@@ -99,6 +111,29 @@ impl Truth {
             out.fail("I11", format!("{}: more went back than the policy says", fact.name));
         }
     }
+}
+
+/// The number of a refund's attempt rises by one, when a person has asked, and the last one is stored as failed and has
+/// failed (I4).
+pub fn retrying(fact: &mut Fact, status: &ReservationStatus, out: &mut Outside) {
+    let stored = status.payment.as_ref().and_then(|p| p.refund_attempt);
+    if let (Some(before), Some(now)) = (fact.refund_attempt, stored)
+        && before != now
+    {
+        out.saw("money: a person allows a failed refund another attempt");
+        let asked = fact.object.metadata.annotations.as_ref().and_then(|a| a.get(RETRY_REFUND));
+        let counts = |r: &Returned| r.view.attempt == Some(before) && r.view.counts();
+        let under_way = out.provider.of(uid(&fact.object)).any(|i| i.refunds.iter().any(counts));
+        if now != before + 1
+            || !fact.refund_failed
+            || under_way
+            || *asked.unwrap_or(&String::new()) != now.to_string()
+        {
+            out.fail("I4", format!("{}: attempt {now} at a refund follows {before}", fact.name));
+        }
+    }
+    fact.refund_attempt = stored;
+    fact.refund_failed = status.conditions.reason(&ConditionType::Refunded) == Some(&Reason::RefundFailed);
 }
 
 /// What a status says of the money at the end is what the ledger says, unless somebody moved it by hand meanwhile.

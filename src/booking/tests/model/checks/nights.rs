@@ -1,8 +1,12 @@
 //! I2, I5 and I6 for nights: nobody has one too many, nobody loses one undecided, and who is confirmed has all.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
-use innkeeper_api::{Night, RoomCalendarFields, nights, uid_of_holder};
+use innkeeper_api::{
+    ConditionType, Night, Reason, ReservationStatus, RoomCalendarFields, nights, uid_of_holder,
+};
+use innkeeper_booking::provider::IntentState;
 
 use super::counted::capacity_at;
 use super::{At, Fact, Truth};
@@ -67,7 +71,8 @@ impl Truth {
         // Generation 0: the calendar is made anew for those who have their nights already.
         let made_anew = before.is_none() && night.room_generation == 0;
         if made_anew {
-            let known = |u: &&str| self.facts.get(*u).is_some_and(|fact| fact.confirmed);
+            let had = |fact: &Fact| fact.confirmed || fact.held_until.is_some();
+            let known = |u: &&str| self.facts.get(*u).is_some_and(had);
             if !stays.iter().all(known) {
                 out.fail("I2", format!("{name}: made anew for somebody who had no night"));
             }
@@ -96,8 +101,38 @@ impl Truth {
                 broken = Some(format!("{} is confirmed with {net} of {} paid", fact.name, fact.price()));
             }
         }
+        let waiting =
+            self.facts.iter().filter(|(_, f)| f.at == At::Taking && f.held_until.is_some() && !f.gone);
+        for (who, fact) in waiting {
+            if let Some(words) = missing_night(who, fact, &out.server) {
+                broken = Some(format!("while it waits for its money: {words}"));
+            }
+        }
         if let Some(words) = broken {
             out.fail("I6", words);
+        }
+    }
+}
+
+/// A hold is stored with the number of its charge, when its nights are there (I5); it runs out only where no money came
+/// and none can come (I11).
+pub(super) fn holding(fact: &mut Fact, status: &ReservationStatus, out: &mut Outside) {
+    let object = Rc::clone(&fact.object);
+    let who = object.metadata.uid.as_deref().unwrap_or_default();
+    let reason = status.conditions.reason(&ConditionType::Allocated);
+    if fact.at == At::Taking && reason == Some(&Reason::Held) && fact.held_until.is_none() {
+        fact.held_until = status.deadline;
+        let attempt = status.payment.as_ref().and_then(|p| p.attempt);
+        fact.intent = attempt.map(|attempt| (attempt, fact.agreed));
+        if let Some(words) = missing_night(who, fact, &out.server) {
+            out.fail("I5", format!("held, says the status: {words}"));
+        }
+    }
+    if reason == Some(&Reason::HoldExpired) {
+        let may_land =
+            |i: &Ledger| i.state == IntentState::Processing || i.state == IntentState::Open && !i.fence;
+        if out.provider.of(who).any(|i| i.captured > 0 || may_land(i)) {
+            out.fail("I11", format!("the hold of {} has run out, and it is or may be paid", fact.name));
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What can be wrong with an operator, to show that the checks bite.
 
-use innkeeper_api::{Reservation, ReservationStatus};
+use innkeeper_api::{Reason, Reservation, ReservationStatus};
+use innkeeper_booking::inventory::NightsSeen;
 use innkeeper_booking::knowledge::{Answer, ChargeKnown, NightsKnown};
 use innkeeper_booking::observed::{Effect, Observed, Plan, RoomView};
 use innkeeper_booking::plan::plan;
 use innkeeper_booking::provider::{Charge, ProviderError, Tags};
-use innkeeper_booking::status::{Stage, stage};
+use innkeeper_booking::status::{Stage, rejecting, stage};
 use std::rc::Rc;
 
 use super::Pass;
@@ -29,6 +30,8 @@ pub enum Sabotage {
     StatusWithoutVersion,
     /// Ends a Reservation without fencing its charge.
     NoFence,
+    /// Lets a hold run out although its charge may still land.
+    HoldRunsOutUnfenced,
     /// Repeats a charge without looking for it first.
     ChargeWithoutLooking,
     /// Charges whatever the fence and the stored status say, under a new key.
@@ -79,6 +82,13 @@ impl Sabotage {
                 pass.known.learn(Answer::Nights(NightsKnown::Held { room_uid: "none".to_owned() }));
                 again(pass, out)
             }
+            (Self::HoldRunsOutUnfenced, Plan::Do(Effect::Fence(_)))
+                if stage(&status) == Stage::InProgress =>
+            {
+                let why = "The nights were held until the deadline.";
+                let expired = rejecting(&status, &Reason::HoldExpired, why, None, out.now);
+                Plan::Write(Box::new(expired))
+            }
             (Self::NoFence, Plan::Do(Effect::Fence(_))) => {
                 let refused = ProviderError::Invalid { code: String::new(), message: String::new() };
                 pass.known.learn(Answer::Charge(Err(refused)));
@@ -112,7 +122,7 @@ fn again(pass: &Pass, out: &Outside) -> Plan {
         reservation: &pass.object.value,
         room: RoomView::Absent,
         known: &pass.known,
-        in_calendars: false,
+        nights: NightsSeen::None,
         settings: &out.settings,
     };
     plan(&observed, out.now)

@@ -1,0 +1,180 @@
+//! The sweep of money: payments at the provider are compared with the Reservations.
+//!
+//! A captured payment without a mark, whose Reservation is not there, is money that nobody accounts for: a finalizer was
+//! stripped, or the cluster was put back to an earlier hour. It is told, in the log and as a metric; nothing is given
+//! back, since that it is nobody's is for a person to say. One that seems to be so is looked for twice, past the cache, in
+//! two rounds: a list that lags, or an API server that cannot say, makes no orphan. Where the Reservation is there, the
+//! sweep only has it looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use innkeeper_booking::provider::{Intent, ProviderError, Tags};
+use innkeeper_booking::status::{Stage, stage};
+use innkeeper_ops::metrics::Metrics;
+use innkeeper_payments::driver::ListQuery;
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+
+use crate::scope::Scope;
+
+/// Younger ones may be on their way into a status.
+const SETTLES_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+/// The first round comes this soon after the start, if not sooner by configuration.
+const FIRST: Duration = Duration::from_secs(300);
+/// Pages read at a time.
+const PAGES: u32 = 10;
+
+/// Sweeps until it is dropped.
+pub async fn run(scope: Arc<Scope>, namespace: Option<String>) {
+    let mut sweep =
+        Sweep { told: Told::new(scope.metrics.clone()), suspects: BTreeSet::new(), scope, namespace };
+    let mut first = true;
+    loop {
+        let every = sweep.scope.config.current().payments.sweep.every;
+        tokio::time::sleep(if std::mem::take(&mut first) { every.min(FIRST) } else { every }).await;
+        match sweep.round().await {
+            Ok(()) => sweep.scope.metrics.swept((sweep.scope.clock)().as_second()),
+            Err(error) => {
+                tracing::warn!(%error, "the provider's payments could not be listed; the sweep comes back")
+            }
+        }
+    }
+}
+
+struct Sweep {
+    scope: Arc<Scope>,
+    namespace: Option<String>,
+    /// Payments that had no Reservation in the round before.
+    suspects: BTreeSet<String>,
+    told: Told,
+}
+
+/// What is known of a payment's Reservation.
+enum Found {
+    There,
+    Gone,
+    /// Nobody could say.
+    Unknown,
+}
+
+impl Sweep {
+    async fn round(&mut self) -> Result<(), ProviderError> {
+        let now = (self.scope.clock)();
+        let back = SignedDuration::try_from(self.scope.config.current().payments.sweep.back);
+        let since = now.saturating_sub(back.unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MIN);
+        let (mut gone, mut orphans) = (BTreeSet::new(), BTreeMap::new());
+        let mut after = None;
+        loop {
+            let query =
+                ListQuery { installation: self.scope.installation.clone(), since, after, pages: PAGES };
+            let listing = self.scope.cashier.list(&query).await?;
+            for (tags, intent) in listing.intents {
+                let Some(tags) = tags.filter(|tags| self.is_ours(tags)) else { continue };
+                if !nobody_accounts_for(&intent, now) {
+                    continue;
+                }
+                let before = self.suspects.contains(&intent.id);
+                match self.look_for(&tags).await {
+                    Found::There => {}
+                    Found::Gone if before => drop(orphans.insert(intent.id.clone(), Orphan { tags, intent })),
+                    Found::Gone => drop(gone.insert(intent.id)),
+                    // Neither found nor missed: what was suspected stays so, and what was told stays told.
+                    Found::Unknown if self.told.knows(&intent.id) => {
+                        orphans.insert(intent.id.clone(), Orphan { tags, intent });
+                    }
+                    Found::Unknown if before => drop(gone.insert(intent.id)),
+                    Found::Unknown => {}
+                }
+            }
+            after = listing.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        self.suspects = gone.into_iter().chain(orphans.keys().cloned()).collect();
+        self.told.tell(&orphans);
+        Ok(())
+    }
+
+    fn is_ours(&self, tags: &Tags) -> bool {
+        self.namespace.as_ref().is_none_or(|namespace| *namespace == tags.namespace)
+    }
+
+    async fn look_for(&self, tags: &Tags) -> Found {
+        if let Some(key) = self.scope.cache.key_of_uid(&tags.uid) {
+            let cached = self.scope.cache.reservation(&key);
+            let status = cached.as_deref().and_then(|g| g.0.as_ref().ok()).and_then(|r| r.status.as_ref());
+            // Who is booked may keep the money; of anybody else it is to be asked why it is still there.
+            if !status.is_some_and(|s| stage(s) == Stage::Confirmed) {
+                self.scope.wake_reservation.wake(&key);
+            }
+            return Found::There;
+        }
+        match self.scope.reservations(&tags.namespace).get_metadata_opt(&tags.name).await {
+            Ok(Some(object)) if object.uid().as_deref() == Some(&tags.uid) => Found::There,
+            Ok(_) => Found::Gone,
+            Err(error) => {
+                tracing::debug!(%error, namespace = tags.namespace, reservation = tags.name, "cannot be looked for");
+                Found::Unknown
+            }
+        }
+    }
+}
+
+/// Captured and not given back, not marked as settled, and old enough to be in a status.
+fn nobody_accounts_for(intent: &Intent, now: Timestamp) -> bool {
+    intent.captured > intent.returning()
+        && !intent.settled
+        && now.duration_since(intent.created) > SETTLES_WITHIN
+}
+
+/// A payment without a Reservation.
+struct Orphan {
+    tags: Tags,
+    intent: Intent,
+}
+
+/// The orphans that have been told. What they add to the metric goes with them.
+struct Told {
+    metrics: Metrics,
+    ids: BTreeSet<String>,
+}
+
+impl Told {
+    fn new(metrics: Metrics) -> Self {
+        Self { metrics, ids: BTreeSet::new() }
+    }
+
+    fn knows(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+
+    fn tell(&mut self, orphans: &BTreeMap<String, Orphan>) {
+        for (id, Orphan { tags, intent }) in orphans.iter().filter(|(id, _)| !self.ids.contains(*id)) {
+            tracing::warn!(
+                payment = id,
+                namespace = tags.namespace,
+                reservation = tags.name,
+                uid = tags.uid,
+                kept = intent.captured - intent.returning(),
+                currency = intent.currency,
+                "a payment has no Reservation; nothing is given back by itself: refund it at the provider, or mark it there as settled"
+            );
+        }
+        self.count(orphans.len());
+        self.ids = orphans.keys().cloned().collect();
+    }
+
+    fn count(&self, now: usize) {
+        let signed = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.orphaned(signed(now) - signed(self.ids.len()));
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.count(0);
+    }
+}
