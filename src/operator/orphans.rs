@@ -37,7 +37,7 @@ pub async fn run(scope: Arc<Scope>, namespace: Option<String>) {
         match sweep.round().await {
             Ok(()) => sweep.scope.metrics.swept((sweep.scope.clock)().as_second()),
             Err(error) => {
-                tracing::warn!(%error, "the provider's payments could not be listed; the sweep comes back")
+                tracing::warn!(%error, "the provider's payments could not be listed; the sweep comes back");
             }
         }
     }
@@ -77,7 +77,6 @@ impl Sweep {
                 }
                 let before = self.suspects.contains(&intent.id);
                 match self.look_for(&tags).await {
-                    Found::There => {}
                     Found::Gone if before => drop(orphans.insert(intent.id.clone(), Orphan { tags, intent })),
                     Found::Gone => drop(gone.insert(intent.id)),
                     // Neither found nor missed: what was suspected stays so, and what was told stays told.
@@ -85,7 +84,7 @@ impl Sweep {
                         orphans.insert(intent.id.clone(), Orphan { tags, intent });
                     }
                     Found::Unknown if before => drop(gone.insert(intent.id)),
-                    Found::Unknown => {}
+                    Found::There | Found::Unknown => {}
                 }
             }
             after = listing.next;
