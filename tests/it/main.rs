@@ -6,6 +6,7 @@
     reason = "what is not as expected here is a failed test"
 )]
 
+mod business;
 mod care;
 mod conventions;
 mod cost;

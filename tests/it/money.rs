@@ -124,6 +124,48 @@ async fn a_provider_that_is_down_is_written_once_and_the_charge_is_made_when_it_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_hours_without_the_provider_cost_one_write_each_and_one_more_at_the_deadline() {
+    let mut hotel = Hotel::open("two-hours").await;
+    let ahead = hotel.movable_clock();
+    hotel.room("double", 3).await;
+    let nowhere = Nowhere::new();
+    let operator = hotel.operator_at(&nowhere.url());
+    let history = History::of(&hotel).await;
+    let mut guests = Vec::new();
+    for name in ["tia", "tom", "tor"] {
+        guests.push(uid(&hotel.reserve(name, "double").await));
+        hotel.becomes(name, C::Paid, False, Reason::ProviderUnavailable).await;
+    }
+    for minute in [10, 30, 59] {
+        ahead.store(minute * 60, std::sync::atomic::Ordering::SeqCst);
+        operator.looks_at(&hotel, "tia").await;
+    }
+    history.caught_up().await;
+    let counted = |uid: &String| history.versions(uid);
+    // Created (and woken by this test), finalizer, intent, and that the provider is away.
+    assert_eq!(guests[1..].iter().map(counted).collect::<Vec<_>>(), [4, 4]);
+    for minute in [61, 90, 120] {
+        ahead.store(minute * 60, std::sync::atomic::Ordering::SeqCst);
+        for name in ["tom", "tor"] {
+            operator.looks_at(&hotel, name).await;
+        }
+    }
+    // The decision at the deadline; the rest are the wakings.
+    let wakings = 6;
+    history.caught_up().await;
+    assert_eq!(guests[1..].iter().map(counted).collect::<Vec<_>>(), [5 + wakings, 5 + wakings]);
+    let _gate = nowhere.leads_to(hotel.provider.local_addr());
+    for name in ["tia", "tom", "tor"] {
+        hotel.wake(name).await;
+        hotel.settled(name, Reason::Rejected).await;
+    }
+    assert_eq!(hotel.money_kept().await, 0);
+    operator.stop().await;
+    history.check().await;
+    hotel.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn past_the_deadline_nothing_ends_before_the_fence_is_answered_and_then_no_charge_can_land() {
     let mut hotel = Hotel::open("fence").await;
     hotel.config.operator.accept_within = Duration::from_secs(1);

@@ -166,7 +166,10 @@ fn unanswered(context: &Context<'_>, error: &ProviderError) -> Plan {
         error,
         ProviderError::InFlight | ProviderError::RateLimited { .. } | ProviderError::Mismatch
     );
-    if quiet || stalled(context) {
+    // The decision has said already that the provider is asked; that it does not answer was said of the charge.
+    let asked = context.status.payment.as_ref().is_some_and(|p| p.captured == 0)
+        && matches!(error, ProviderError::Unreachable(_));
+    if quiet || asked || stalled(context) {
         return Plan::Wait(Wake::Retry);
     }
     let unanswered = status::refund_unanswered(&context.status, error, context.now);

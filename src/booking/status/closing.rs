@@ -79,7 +79,11 @@ fn decide(draft: &mut Draft, end: End, decision: Decision, why: &Reason, message
         money.next_attempt = None;
     }
     draft.status.decision = Some(decision);
-    if draft.status.payment.is_some() {
+    let captured = draft.status.payment.as_ref().map(|money| money.captured);
+    if captured == Some(0) {
+        let message = "The payment provider is asked whether anything was charged; what is due goes back.";
+        draft.set(C::Refunded, False, Reason::Pending, message);
+    } else if captured.is_some() {
         draft.set(C::Refunded, False, Reason::Pending, "The money due is on its way back.");
     } else {
         draft.set(C::Refunded, True, Reason::NothingDue, "Nothing was charged.");
