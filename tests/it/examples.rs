@@ -12,6 +12,7 @@ const ENDS: &[(&str, &[(&str, Reason)])] = &[
     ("booked.yaml", &[("anna", Reason::Confirmed)]),
     ("cancelled.yaml", &[("ben", Reason::Confirmed)]),
     ("declined.yaml", &[("erik", Reason::Rejected)]),
+    ("everything.yaml", &[("olga", Reason::Confirmed)]),
     ("front-desk.yaml", &[("phone-20300801", Reason::Confirmed)]),
     ("hotel.yaml", &[]),
 ];
