@@ -21,6 +21,8 @@ const STORIES: &[(&str, &[&str])] = &[
     ("cancelled-undecided", &["Progressing", "Healthy"]),
     ("declined", &["Progressing", "Degraded"]),
     ("edited", &["Progressing", "Healthy", "Progressing", "Healthy"]),
+    ("held", &["Progressing", "Healthy"]),
+    ("held-full", &["Progressing", "Degraded"]),
     ("out-of-stock", &["Progressing", "Degraded"]),
     ("outcome-unknown", &["Progressing", "Healthy"]),
     ("processing", &["Progressing", "Healthy"]),

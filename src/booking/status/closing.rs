@@ -151,7 +151,7 @@ pub fn refund_failed(
     );
     if let Some(value) = mistaken {
         let value: String = value.chars().take(40).collect();
-        let _ = write!(message, " ({RETRY_REFUND} is {value:?}, which allows nothing.)");
+        let _ = write!(message, " {RETRY_REFUND} is {value:?}, which allows nothing.");
     }
     // What it was given up for must outlive the stall, for the end still names it.
     draft.set(C::Refunded, False, Reason::RefundFailed, &message);

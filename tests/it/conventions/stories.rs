@@ -2,7 +2,7 @@
 //! kstatus reads it at every step. A booking without the component that gives finalizers is four versions: created,
 //! finalizer, intent, outcome.
 
-use innkeeper_api::{Collect, ConditionStatus, ConditionType, Money, Payment, Reason};
+use innkeeper_api::{Collect, ConditionStatus, ConditionType, Flow, Money, Payment, Reason};
 use innkeeper_payments::sandbox::{Fault, Kind, Match, Outcome, RefundStatus, When};
 use rstest::rstest;
 
@@ -25,6 +25,28 @@ async fn booked() {
     let [anna] = story.end(["anna"]).await;
     anna.went(4, &["InProgress", "Confirmed"], &BOOKED, Current);
     anna.is_as_recorded("booked");
+}
+
+/// The nights before the money: one write more, and the one who finds the Room full is never asked for any.
+#[tokio::test(flavor = "multi_thread")]
+async fn held_then_booked_or_full_or_declined() {
+    let story = Story::begin("v-held").await;
+    story.hotel.room_with("suite", 1, |r| r.flow = Flow::HoldFirst).await;
+    let wrong_card = pay_with("pm_card_chargeDeclinedExpiredCard");
+    story.hotel.reserve_with("erik", "suite", |s| s.payment = wrong_card).await;
+    story.hotel.settled("erik", Reason::Rejected).await;
+    story.hotel.reserve("hana", "suite").await;
+    story.hotel.settled("hana", Reason::Confirmed).await;
+    story.hotel.reserve("hugo", "suite").await;
+    story.hotel.settled("hugo", Reason::Rejected).await;
+    let [erik, hana, hugo] = story.end(["erik", "hana", "hugo"]).await;
+    let facts = ["Requested", "Declined", "Rejected"];
+    erik.went(6, &["InProgress", "Rejecting", "Rejected"], &facts, Failed);
+    hana.went(5, &["InProgress", "Confirmed"], &BOOKED, Current);
+    hana.is_as_recorded("held");
+    let facts = ["Requested", "OutOfStock", "Rejected"];
+    hugo.went(5, &["InProgress", "Rejecting", "Rejected"], &facts, Failed);
+    hugo.is_as_recorded("held-full");
 }
 
 #[tokio::test(flavor = "multi_thread")]

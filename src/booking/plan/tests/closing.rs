@@ -259,7 +259,7 @@ fn what_allows_nothing_is_told_and_what_allowed_an_earlier_attempt_is_not() {
     assert!(message(&stalled()).ends_with("innkeeper.dev/retry-refund=2 to have it tried once more."));
     let mistaken = message(&stalled().retry("two").written());
     assert!(
-        mistaken.ends_with("(innkeeper.dev/retry-refund is \"two\", which allows nothing.)"),
+        mistaken.ends_with("once more. innkeeper.dev/retry-refund is \"two\", which allows nothing."),
         "{mistaken}"
     );
     let again = stalled().retry("2").written().again().looked(Some(not_given_back(2))).written();
