@@ -1,6 +1,6 @@
 # What one does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help test demo demo-stop fmt lint docs unit it control-plane image scan e2e generate drift clean-cache
+.PHONY: help test demo demo-stop fmt lint docs unit it control-plane image scan e2e bench generate drift clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ scan: ## checks manifests and examples with kubeconform and kube-score: no clust
 
 e2e: ## tests on the whole cluster that E2E_KUBECONFIG names (ONLY=word: those with it in their names)
 	@hack/e2e $(ONLY)
+
+bench: ## measures what a booking costs and how fast it is, and prints a table (ARGS=--quick: a tenth of it)
+	@hack/bench $(ARGS)
 
 generate: ## writes the generated files again (crds/, docs/api.md, docs/configuration.md)
 	cargo run --quiet -- crd --output crds
