@@ -41,7 +41,7 @@ scan: ## checks manifests and examples with kubeconform and kube-score: no clust
 e2e: ## tests on the whole cluster that E2E_KUBECONFIG names (ONLY=word: those with it in their names)
 	@hack/e2e $(ONLY)
 
-bench: ## measures what a booking costs and how fast it is, and prints a table (ARGS=--quick: a tenth of it)
+bench: ## measures what a booking costs, how fast and with how much, and prints a table (ARGS=--quick: a tenth)
 	@hack/bench $(ARGS)
 
 generate: ## writes the generated files again (crds/, docs/api.md, docs/configuration.md)

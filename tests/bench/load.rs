@@ -13,7 +13,8 @@ use crate::{Result, say};
 /// Requests at once: as many as the operator has workers.
 pub const AT_ONCE: usize = 64;
 
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Seldom enough to cost the operator next to nothing, often enough for loads that take seconds.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Reservations that this operator has confirmed. Fails where one has ended otherwise.

@@ -22,10 +22,19 @@ pub fn cpu_seconds(pid: u32) -> Result<f64> {
 
 /// Bytes of memory of a process that are resident.
 pub fn resident(pid: u32) -> Result<f64> {
+    memory(pid, "VmRSS:")
+}
+
+/// The most that was ever resident.
+pub fn peak(pid: u32) -> Result<f64> {
+    memory(pid, "VmHWM:")
+}
+
+fn memory(pid: u32, field: &str) -> Result<f64> {
     let text = read(pid, "status")?;
     let kib = text
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        .find_map(|line| line.strip_prefix(field)?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     Ok(kib.ok_or_else(|| format!("cannot read the memory of process {pid}"))? as f64 * 1024.0)
 }
 

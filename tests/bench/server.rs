@@ -24,7 +24,8 @@ pub struct Counts {
     pub revision: i64,
     /// Requests of Innkeeper's own kinds that wrote, by resource and subresource.
     pub writes: BTreeMap<String, i64>,
-    /// Requests that wrote a Lease: the operator's, and the API server's own.
+    /// Writes of Leases: the operator's, the API server's own, and the one by which API servers find each other, which is
+    /// written past all requests.
     pub leases: i64,
     /// Requests that wrote anything else.
     pub others: i64,
@@ -104,7 +105,11 @@ pub async fn quiet(client: &Client) -> Result<()> {
 async fn read(client: &Client) -> Result<Counts> {
     let text = client.request_text(Request::get("/metrics").body(Vec::new())?).await?;
     let mut counts = Counts::default();
-    for line in text.lines().filter_map(|line| line.strip_prefix("apiserver_request_total{")) {
+    for line in text.lines() {
+        let peers = line.starts_with("etcd_requests_total{") && line.contains("\"apiServerPeerIPInfo\"");
+        if !peers && !line.starts_with("apiserver_request_total{") {
+            continue;
+        }
         let label = |name: &str| {
             let from = line.find(&format!("{name}=\"")).map_or(line.len(), |at| at + name.len() + 2);
             line[from..].split('"').next().unwrap_or_default()
@@ -112,6 +117,10 @@ async fn read(client: &Client) -> Result<Counts> {
         let Some(count) = line.rsplit(' ').next().and_then(|n| n.parse::<f64>().ok()) else { continue };
         #[allow(clippy::cast_possible_truncation, reason = "a count")]
         let count = count as i64;
+        if peers {
+            counts.leases += if label("operation") == "get" { 0 } else { count };
+            continue;
+        }
         let (group, code) = (label("group"), label("code"));
         let writes = matches!(label("verb"), "POST" | "PUT" | "PATCH" | "APPLY" | "DELETE")
             && matches!(code, "200" | "201")

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use innkeeper_api::Reservation;
+use kube::Api;
 
 use crate::bare::{self, Writes};
 use crate::bed::{Bed, Hotel, wish};
@@ -27,6 +29,8 @@ enum On {
 /// What one load came to.
 struct Load {
     rate: f64,
+    /// Of the bare client's rate just before and just after.
+    share: f64,
     counts: Counts,
     operator: f64,
     apiserver: f64,
@@ -48,15 +52,24 @@ pub async fn run(bed: &Bed, contenders: usize, rounds: usize, report: &mut Repor
     let operator = hotel.operator().await?;
     let mut ground = Ground { hotel, operator, contenders, booked: 0, loads: 0 };
     let writes = ground.prepare().await?;
-    let bare = bed.hotel("bare").reservations();
+    let apart = bed.hotel("bare").reservations();
     let (mut rates, mut hot, mut many) = (Vec::new(), Vec::new(), Vec::new());
+    let mut bare_cpu = Vec::new();
     for round in 0..rounds {
-        let took = bare::run(&bare, contenders, &format!("round-{round}"), &writes).await?;
-        rates.push(rate(contenders, took));
+        // Before and after each load, so that a machine that others use too slows both.
+        let (first, cpu) = bare_rate(bed, &apart, contenders, &format!("{round}-a"), &writes).await?;
         hot.push(ground.load(On::OneRoom, true).await?);
+        let (second, _) = bare_rate(bed, &apart, contenders, &format!("{round}-b"), &writes).await?;
         many.push(ground.load(On::ManyRooms, true).await?);
-        let (r, h, m) = (rates[round], hot[round].rate, many[round].rate);
-        say(&format!("  round {round}: bare {r:.0}/s, one Room {h:.0}/s, {ROOMS} Rooms {m:.0}/s"));
+        let (third, _) = bare_rate(bed, &apart, contenders, &format!("{round}-c"), &writes).await?;
+        hot[round].share = hot[round].rate / first.midpoint(second);
+        many[round].share = many[round].rate / second.midpoint(third);
+        rates.extend([first, second, third]);
+        bare_cpu.push(cpu);
+        let (h, m) = (hot[round].rate, many[round].rate);
+        say(&format!(
+            "  round {round}: one Room {h:.0}/s, {ROOMS} Rooms {m:.0}/s, a bare client {first:.0}, {second:.0} and {third:.0}/s"
+        ));
     }
     let plain = ground.load(On::OneRoom, false).await?;
     all_are_confirmed(&ground.hotel.reservations(), ground.booked).await?;
@@ -64,8 +77,7 @@ pub async fn run(bed: &Bed, contenders: usize, rounds: usize, report: &mut Repor
     let each = |count: i64| count as f64 / contenders as f64;
     let middle =
         |loads: &[Load], of: &dyn Fn(&Load) -> f64| median(&loads.iter().map(of).collect::<Vec<_>>());
-    let share =
-        |loads: &[Load]| median(&loads.iter().zip(&rates).map(|(load, r)| load.rate / r).collect::<Vec<_>>());
+    let share = |loads: &[Load]| middle(loads, &|load| load.share);
     let of_many = hot.iter().zip(&many).map(|(h, m)| h.rate / m.rate).collect::<Vec<_>>();
     let mut add = |what: &str, value: f64, aim: Aim| report.figure(PART, what, value, aim);
     add(
@@ -101,6 +113,7 @@ pub async fn run(bed: &Bed, contenders: usize, rounds: usize, report: &mut Repor
         "throughput, {contenders} guests, {AT_ONCE} at once, median of {rounds} rounds: R {:.0}/s, one Room {:.0}/s, {ROOMS} Rooms {:.0}/s",
         median(&rates), rate(&hot), rate(&many),
     ));
+    report.note(format!("a bare client: CPU ms a booking: API server {:.2}", median(&bare_cpu)));
     for (what, loads) in [("one Room", &hot), ("1,000 Rooms", &many)] {
         let cpu = |of: &dyn Fn(&Load) -> f64| middle(loads, of) * 1000.0 / contenders as f64;
         report.note(format!(
@@ -110,6 +123,21 @@ pub async fn run(bed: &Bed, contenders: usize, rounds: usize, report: &mut Repor
         ));
     }
     ground.operator.ends().await
+}
+
+/// A bare client's rate, and the API server's processor time for one of its bookings, in milliseconds.
+async fn bare_rate(
+    bed: &Bed,
+    apart: &Api<Reservation>,
+    count: usize,
+    name: &str,
+    writes: &Writes,
+) -> Result<(f64, f64)> {
+    quiet(&bed.client).await?;
+    let apiserver = bed.pid("kube-apiserver")?;
+    let before = cpu_seconds(apiserver)?;
+    let took = bare::run(apart, count, &format!("bare-{name}"), writes).await?;
+    Ok((rate(count, took), (cpu_seconds(apiserver)? - before) * 1000.0 / count as f64))
 }
 
 fn rate(count: usize, took: Duration) -> f64 {
@@ -164,6 +192,14 @@ impl Ground<'_> {
         let [operator, apiserver, etcd, provider] = used[..] else {
             return Err("a process is missing".into());
         };
-        Ok(Load { rate: rate(self.contenders, took), counts, operator, apiserver, etcd, provider })
+        Ok(Load {
+            rate: rate(self.contenders, took),
+            share: f64::NAN,
+            counts,
+            operator,
+            apiserver,
+            etcd,
+            provider,
+        })
     }
 }
