@@ -18,6 +18,9 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
+/// Objects in one page of a list. An object that has just been read takes several times what is kept of it.
+const PAGE: u32 = 200;
+
 /// A namespace and a name.
 pub type Key = (String, String);
 
@@ -170,7 +173,9 @@ pub async fn follow<K>(
     let reader = writer.as_reader();
     let mut listed = false;
     let mut before_list = Vec::new();
-    let mut events = watcher(api, watcher::Config::default().any_semantic())
+    // In pages, which the API server gives only to who asks for the newest: to who takes any version it sends the whole
+    // list in one answer, and all of it would be here at once, managedFields included.
+    let mut events = watcher(api, watcher::Config::default().page_size(PAGE))
         .modify(|object| object.meta_mut().managed_fields = None)
         .default_backoff()
         .boxed();
