@@ -94,6 +94,16 @@ pub fn seen(stay: &Stay, calendars: &[&RoomCalendarFields]) -> NightsSeen {
     }
 }
 
+/// Units that may be sold for a night, as its calendar will have them: by the Room at this generation, unless what is
+/// stored (a capacity and the generation it was made from) is as new or newer.
+#[must_use]
+pub fn capacity_ahead(stored: Option<(u32, i64)>, spec: &RoomSpec, generation: i64, night: Date) -> u32 {
+    match stored {
+        Some((stored, made_from)) if made_from >= generation => stored,
+        _ => capacity(spec, night),
+    }
+}
+
 /// Puts a stay into one month. Says whether anything changed. The caller has seen that it fits.
 pub fn take(calendar: &mut RoomCalendarFields, stay: &Stay) -> bool {
     let mut changed = false;

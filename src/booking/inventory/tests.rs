@@ -257,3 +257,17 @@ proptest! {
         prop_assert_eq!(one, with("2026-12", units, &there));
     }
 }
+
+#[rstest]
+#[case::nothing_is_stored(None, 7)]
+#[case::an_older_generation_is_stored(Some((9, 2)), 7)]
+#[case::a_calendar_that_is_being_rebuilt(Some((9, 0)), 7)]
+#[case::another_operator_computed_it(Some((5, 3)), 5)]
+#[case::the_view_of_the_room_is_the_older_one(Some((5, 4)), 5)]
+fn the_newer_of_calendar_and_room_says_how_many_there_are(
+    #[case] stored: Option<(u32, i64)>,
+    #[case] units: u32,
+) {
+    let spec = RoomSpec { units: 7, ..room() };
+    assert_eq!(capacity_ahead(stored, &spec, 3, day("2026-12-10")), units);
+}
