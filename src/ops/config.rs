@@ -5,6 +5,7 @@
 
 mod error;
 mod formats;
+mod gateway;
 mod locate;
 mod reference;
 pub mod rules;
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use error::{ConfigError, Fault};
+pub use gateway::{Ending, Gateway, Limits, Model, Rates, WriteBreaker};
 pub use watch::{Change, ConfigWatch};
 
 /// Everything that can be set. An empty file is this type's default.
@@ -34,6 +36,9 @@ pub struct Config {
     /// The payment provider, as the operator calls it.
     #[serde(deserialize_with = "or_default")]
     pub payments: Payments,
+    /// The guests' door: REST for guests and partners, answered from watches.
+    #[serde(deserialize_with = "or_default")]
+    pub gateway: Gateway,
     /// Probes and metrics.
     #[serde(deserialize_with = "or_default")]
     pub http: Http,

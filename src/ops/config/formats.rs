@@ -67,6 +67,17 @@ pub(super) fn check_origin(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The origin of a page, as browsers write it: in small letters, without a path.
+pub(super) fn check_page_origin(text: &str) -> Result<(), String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let fits =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | ':' | '[' | ']');
+    if rest.is_some_and(|host| !host.is_empty() && host.chars().all(fits)) && text.parse::<Uri>().is_ok() {
+        return Ok(());
+    }
+    Err(format!("`{text}` is no origin; write it as browsers do, like https://booking.example.com"))
+}
+
 pub(super) fn check_file(text: &str) -> Result<(), String> {
     if is_key(text) {
         return Err(

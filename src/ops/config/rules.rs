@@ -9,7 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::formats::{check_file, check_finalizer, check_label, check_origin, check_subdomain};
+use super::formats::{
+    check_file, check_finalizer, check_label, check_origin, check_page_origin, check_subdomain,
+};
 use super::{Config, span};
 use crate::telemetry;
 
@@ -35,7 +37,10 @@ pub(super) enum Rule {
     Namespaces { most: usize },
     Finalizers { most: usize },
     Origin,
+    PageOrigins { most: usize },
     File,
+    OptionalFile,
+    YesOrNo,
     Listen,
     LogFormat,
     LogFilter,
@@ -91,6 +96,28 @@ pub(super) const FIELDS: &[Field] = &[
         "payments.sweep.back",
         Rule::Span { min: HOUR.saturating_mul(2), max: HOUR.saturating_mul(24 * 800) },
     ),
+    at_start("gateway.listen", Rule::Listen),
+    at_start("gateway.watchNamespaces", Rule::Namespaces { most: 100 }),
+    at_start("gateway.partnersFile", Rule::OptionalFile),
+    live("gateway.openSearch", Rule::YesOrNo),
+    at_start("gateway.allowedOrigins", Rule::PageOrigins { most: 100 }),
+    live("gateway.proxies", Rule::Whole { min: 0, max: 8 }),
+    live("gateway.limits.bodyBytes", Rule::Whole { min: 1024, max: 1_048_576 }),
+    at_start("gateway.limits.headerBytes", Rule::Whole { min: 8192, max: 1_048_576 }),
+    at_start("gateway.limits.headerTimeout", Rule::Span { min: SECOND, max: MINUTE }),
+    live("gateway.limits.requestTimeout", Rule::Span { min: SECOND, max: MINUTE.saturating_mul(5) }),
+    at_start("gateway.limits.inFlight", Rule::Whole { min: 1, max: 100_000 }),
+    at_start("gateway.limits.streams", Rule::Whole { min: 1, max: 100_000 }),
+    at_start("gateway.rates.identityPerMinute", Rule::Whole { min: 1, max: 1_000_000 }),
+    at_start("gateway.rates.addressPerMinute", Rule::Whole { min: 1, max: 1_000_000 }),
+    at_start("gateway.model.watchFor", Rule::WholeSeconds { min: SECOND, max: MINUTE.saturating_mul(4) }),
+    live("gateway.model.staleAfter", Rule::Span { min: SECOND, max: HOUR }),
+    live("gateway.model.ownWritesWithin", Rule::Span { min: MILLISECOND, max: MINUTE }),
+    at_start("gateway.breaker.failures", Rule::Whole { min: 1, max: 1000 }),
+    at_start("gateway.breaker.openFor", Rule::Span { min: MILLISECOND.saturating_mul(100), max: HOUR }),
+    live("gateway.breaker.writeTimeout", Rule::Span { min: MILLISECOND.saturating_mul(100), max: MINUTE }),
+    at_start("gateway.ending.linger", Rule::Span { min: MILLISECOND, max: MINUTE }),
+    at_start("gateway.ending.drain", Rule::Span { min: MILLISECOND, max: MINUTE.saturating_mul(5) }),
     at_start("http.listen", Rule::Listen),
     at_start("log.format", Rule::LogFormat),
     live("log.filter", Rule::LogFilter),
@@ -113,7 +140,7 @@ pub(super) fn check(config: &Config) -> Vec<Broken> {
 
 /// Rules about two fields at once; only looked at once each is right by itself.
 fn check_together(config: &Config) -> impl Iterator<Item = Broken> {
-    let (lease, payments) = (&config.operator.lease, &config.payments);
+    let (lease, payments, model) = (&config.operator.lease, &config.payments, &config.gateway.model);
     let pairs = [
         (
             lease.renew * 2 > lease.duration,
@@ -140,6 +167,15 @@ fn check_together(config: &Config) -> impl Iterator<Item = Broken> {
                 "the first wait of {} is longer than the longest of {}; let initial be at most max",
                 span::format(payments.backoff.initial),
                 span::format(payments.backoff.max)
+            ),
+        ),
+        (
+            model.stale_after <= model.watch_for,
+            ["gateway.model.staleAfter", "gateway.model.watchFor"],
+            format!(
+                "a watch that is well may be silent for {}, and would count as lost after {}; let staleAfter be more than watchFor",
+                span::format(model.watch_for),
+                span::format(model.stale_after)
             ),
         ),
     ];
@@ -199,10 +235,12 @@ impl Rule {
             Self::OptionalNamespace => check_label(text),
             Self::ObjectName => check_subdomain(text),
             Self::Origin => check_origin(text),
-            Self::File => check_file(text),
+            Self::PageOrigins { most } => return check_list(value, *most, check_page_origin),
+            Self::OptionalFile if value.is_null() => Ok(()),
+            Self::File | Self::OptionalFile => check_file(text),
             Self::LogFilter => telemetry::check_filter(text),
             // Their types allow nothing wrong.
-            Self::Listen | Self::LogFormat => Ok(()),
+            Self::Listen | Self::LogFormat | Self::YesOrNo => Ok(()),
         };
         verdict.err().map(|reason| (String::new(), reason)).into_iter().collect()
     }
@@ -233,7 +271,12 @@ impl fmt::Display for Rule {
                 write!(f, "a list of at most {most} finalizers, like example.com/name")
             }
             Self::Origin => f.write_str("`http://` or `https://`, a host, perhaps a port"),
+            Self::PageOrigins { most } => {
+                write!(f, "a list of at most {most} origins, like https://booking.example.com")
+            }
             Self::File => f.write_str("the path of a file"),
+            Self::OptionalFile => f.write_str("the path of a file, or nothing"),
+            Self::YesOrNo => f.write_str("`true` or `false`"),
             Self::Listen => f.write_str("an IP address and a port"),
             Self::LogFormat => f.write_str("`auto`, `human` or `json`"),
             Self::LogFilter => f.write_str("a level, or pairs like `kube=warn`, separated by commas"),

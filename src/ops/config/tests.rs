@@ -45,6 +45,18 @@ payments:
   breaker: {failures: 3, openFor: 20s}
   backoff: {initial: 500ms, max: 1m}
   sweep: {every: 2h, back: 24h}
+gateway:
+  listen: 127.0.0.1:80
+  watchNamespaces: [annex]
+  partnersFile: /run/partners
+  openSearch: false
+  allowedOrigins: ['https://booking.example.com']
+  proxies: 1
+  limits: {bodyBytes: 2048, headerBytes: 9000, headerTimeout: 2s, requestTimeout: 3s, inFlight: 4, streams: 5}
+  rates: {identityPerMinute: 6, addressPerMinute: 7}
+  model: {watchFor: 8s, staleAfter: 9s, ownWritesWithin: 1s}
+  breaker: {failures: 2, openFor: 3s, writeTimeout: 4s}
+  ending: {linger: 1s, drain: 2s}
 http: {listen: '[::]:9090'}
 log: {format: json, filter: 'info,kube=warn'}
 ",
@@ -76,6 +88,26 @@ log: {format: json, filter: 'info,kube=warn'}
             breaker: Breaker { failures: 3, open_for: seconds(20) },
             backoff: Backoff { initial: Duration::from_millis(500), max: seconds(60) },
             sweep: Sweep { every: seconds(7200), back: seconds(86_400) },
+        },
+        gateway: Gateway {
+            listen: "127.0.0.1:80".parse().unwrap(),
+            watch_namespaces: vec!["annex".into()],
+            partners_file: Some("/run/partners".into()),
+            open_search: false,
+            allowed_origins: vec!["https://booking.example.com".into()],
+            proxies: 1,
+            limits: Limits {
+                body_bytes: 2048,
+                header_bytes: 9000,
+                header_timeout: seconds(2),
+                request_timeout: seconds(3),
+                in_flight: 4,
+                streams: 5,
+            },
+            rates: Rates { identity_per_minute: 6, address_per_minute: 7 },
+            model: Model { watch_for: seconds(8), stale_after: seconds(9), own_writes_within: seconds(1) },
+            breaker: WriteBreaker { failures: 2, open_for: seconds(3), write_timeout: seconds(4) },
+            ending: Ending { linger: seconds(1), drain: seconds(2) },
         },
         http: Http { listen: "[::]:9090".parse().unwrap() },
         log: Log { format: LogFormat::Json, filter: "info,kube=warn".into() },
@@ -157,6 +189,12 @@ fn what_cannot_be_read_is_refused_with_its_line(#[case] text: &str, #[case] line
 #[case("payments.breaker.openFor", "2h", "out of range")]
 #[case("payments.backoff.initial", "10m", "let initial be at most max")]
 #[case("payments.backoff.max", "500ms", "let initial be at most max")]
+#[case("gateway.partnersFile", "''", "missing")]
+#[case("gateway.proxies", "9", "from 0 to 8")]
+#[case("gateway.limits.headerBytes", "4096", "out of range")]
+#[case("gateway.model.watchFor", "1500ms", "no whole number of seconds")]
+#[case("gateway.model.watchFor", "60s", "let staleAfter be more than watchFor")]
+#[case("gateway.model.staleAfter", "30s", "let staleAfter be more than watchFor")]
 #[case("log.filter", "inof", "is no level")]
 #[case("log.filter", "kube=loud", "is no log filter")]
 fn a_value_that_makes_no_sense_is_refused_where_it_stands(
@@ -194,6 +232,12 @@ fn a_value_that_makes_no_sense_is_refused_where_it_stands(
     "operator.watchNamespaces[1]",
     3,
     "there twice"
+)]
+#[case(
+    "gateway:\n  allowedOrigins: ['https://a.example', 'https://b.example/']\n",
+    "gateway.allowedOrigins[1]",
+    2,
+    "write it as browsers do"
 )]
 #[case("operator:\n  extraFinalizers: [relay]\n", "operator.extraFinalizers[0]", 2, "like example.com/name")]
 #[case(

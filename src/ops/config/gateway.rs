@@ -1,0 +1,187 @@
+//! The guests' door: its address, who may come, and what keeps it standing.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{or_default, rules, span};
+
+/// The guests' door: REST for guests and partners, answered from watches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Gateway {
+    /// Address and port for guests and partners. Port 0 takes a free one. Probes and metrics are at `http.listen`.
+    #[serde(deserialize_with = "rules::listen_address")]
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Namespaces (properties) that are served. Empty means all of them.
+    pub watch_namespaces: Vec<String>,
+    /// The file that says which partners there are, mounted from a Secret; read again when it changes. Without one
+    /// there are no partners.
+    pub partners_file: Option<PathBuf>,
+    /// Whether rooms and prices are shown to those who do not say who they are.
+    pub open_search: bool,
+    /// Origins whose pages may call the API from a browser (CORS). Empty means none but the gateway's own.
+    pub allowed_origins: Vec<String>,
+    /// How many proxies stand before the gateway and each add an address to `X-Forwarded-For`. With 0 that header is
+    /// not believed, and a guest's address is that of the connection.
+    pub proxies: u8,
+    /// How much one request may be.
+    #[serde(deserialize_with = "or_default")]
+    pub limits: Limits,
+    /// How often the same caller may ask.
+    #[serde(deserialize_with = "or_default")]
+    pub rates: Rates,
+    /// What the gateway knows, and how old that may be.
+    #[serde(deserialize_with = "or_default")]
+    pub model: Model,
+    /// What keeps writes from an API server that is down.
+    #[serde(deserialize_with = "or_default")]
+    pub breaker: WriteBreaker,
+    /// The end, on SIGTERM.
+    #[serde(deserialize_with = "or_default")]
+    pub ending: Ending,
+}
+
+/// How much one request may be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Limits {
+    /// Bytes of a request's body.
+    pub body_bytes: u64,
+    /// Bytes of a request's line and headers together.
+    pub header_bytes: u64,
+    /// How long a client may take to send its headers.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub header_timeout: Duration,
+    /// How long a request may take, until its answer begins.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub request_timeout: Duration,
+    /// Requests that are worked on at the same time; more are turned away with 503 at once.
+    pub in_flight: u32,
+    /// Connections that follow a booking live, at the same time.
+    pub streams: u32,
+}
+
+/// How often the same caller may ask, on average; a whole minute's worth may come at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Rates {
+    /// Requests a minute of one guest or partner.
+    pub identity_per_minute: u32,
+    /// Requests a minute from one address. Of an IPv6 address its first 64 bits count.
+    pub address_per_minute: u32,
+}
+
+/// What the gateway knows, and how old that may be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Model {
+    /// How often a watch is begun anew, and so the longest time without a sign of life of one that is well.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub watch_for: Duration,
+    /// Without a sign of life of a watch for so long, the gateway is not ready, and sells nothing. More than
+    /// `watchFor`.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub stale_after: Duration,
+    /// How long an answer to a write waits until reads show that write.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub own_writes_within: Duration,
+}
+
+/// What keeps writes from an API server that is down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct WriteBreaker {
+    /// Failures in a row after which nothing is written for a while.
+    pub failures: u16,
+    /// How long nothing is written before one write is tried again.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub open_for: Duration,
+    /// How long one write may take. After it its outcome is unknown, and the client repeats it with the same key.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub write_timeout: Duration,
+}
+
+/// The end, on SIGTERM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Ending {
+    /// How long requests are taken after readiness has turned false, until everybody has noticed.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub linger: Duration,
+    /// How long requests under way may then take.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub drain: Duration,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], 8090)),
+            watch_namespaces: Vec::new(),
+            partners_file: None,
+            open_search: true,
+            allowed_origins: Vec::new(),
+            proxies: 0,
+            limits: Limits::default(),
+            rates: Rates::default(),
+            model: Model::default(),
+            breaker: WriteBreaker::default(),
+            ending: Ending::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 16 * 1024,
+            header_bytes: 16 * 1024,
+            header_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(15),
+            in_flight: 512,
+            streams: 4096,
+        }
+    }
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { identity_per_minute: 600, address_per_minute: 1200 }
+    }
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            watch_for: Duration::from_secs(30),
+            stale_after: Duration::from_secs(60),
+            own_writes_within: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Default for WriteBreaker {
+    fn default() -> Self {
+        Self { failures: 5, open_for: Duration::from_secs(5), write_timeout: Duration::from_secs(5) }
+    }
+}
+
+impl Default for Ending {
+    fn default() -> Self {
+        Self { linger: Duration::from_secs(5), drain: Duration::from_secs(20) }
+    }
+}
