@@ -4,28 +4,30 @@
 //! `innkeeper_`. Callers use typed methods and pass the time a thing took: there is no clock here. No label ever
 //! holds the name of an object, a guest or a hotel, or there would be a series for each.
 
+mod gateway;
 mod labels;
+mod shared;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::Method;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+pub use gateway::Counted;
 use labels::{
-    BuildLabels, CalendarLabel, CallLabels, ChangeLabels, ControllerLabel, NameLabel, OpLabel,
-    ReconcileLabels, ReloadLabel, RequestLabels, SettledLabels, StatusLabels, WaitsForLabel,
+    CalendarLabel, CallLabels, ControllerLabel, NameLabel, OpLabel, ReconcileLabels, ReloadLabel,
+    SettledLabels, StatusLabels, WaitsForLabel,
 };
 pub use labels::{
-    CalendarWrite, Controller, Outcome, ProviderOp, ProviderOutcome, ReconcileResult, ReloadResult,
-    StatusKind, StatusWrite, TakesEffect, WaitsFor,
+    CalendarWrite, Controller, ModelKind, Outcome, ProviderOp, ProviderOutcome, ReconcileResult,
+    ReloadResult, Shed, StatusKind, StatusWrite, TakesEffect, WaitsFor,
 };
+use shared::Shared;
 
 /// The content type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -49,11 +51,11 @@ pub struct Metrics(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     registry: Registry,
+    shared: Shared,
     reconciles: Family<ReconcileLabels, Counter>,
     reconcile_errors: Family<ControllerLabel, Counter>,
     reconcile_seconds: Timings<ControllerLabel>,
     active_workers: Family<ControllerLabel, Gauge>,
-    api_requests: Family<RequestLabels, Counter>,
     leader: Family<NameLabel, Gauge>,
     settled: Family<SettledLabels, Counter>,
     provider_calls: Family<CallLabels, Counter>,
@@ -65,9 +67,7 @@ struct Inner {
     calendar_writes: Family<CalendarLabel, Counter>,
     batch_size: Histogram,
     status_writes: Family<StatusLabels, Counter>,
-    config_reloads: Family<ReloadLabel, Counter>,
-    config_changes: Family<ChangeLabels, Counter>,
-    config_in_force: Gauge,
+    gateway: gateway::Gateway,
 }
 
 /// Counts one reconcile as running until it is dropped, however it ends.
@@ -88,14 +88,26 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A registry of its own; `version` is the program's.
+    /// An operator's; `version` is the program's.
     #[must_use]
     pub fn new(version: &'static str) -> Self {
-        // The names below are without `_total` and `_info`: the encoder adds these.
-        let mut registry = Registry::default();
-        let to = &mut registry;
-        let build = Info::new(BuildLabels { version });
-        to.register("innkeeper_build", "The version that is running", build);
+        Self::build(version, false)
+    }
+
+    /// A gateway's: with what it counts, and without what only an operator does.
+    #[must_use]
+    pub fn of_gateway(version: &'static str) -> Self {
+        Self::build(version, true)
+    }
+
+    fn build(version: &'static str, of_gateway: bool) -> Self {
+        // The names below are without `_total` and `_info`: the encoder adds these. What this process does not do goes
+        // aside and is never shown: a zero there would say that it is well.
+        let (mut registry, mut aside) = (Registry::default(), Registry::default());
+        let shared = Shared::new(&mut registry, version);
+        let (to, gateways) =
+            if of_gateway { (&mut aside, &mut registry) } else { (&mut registry, &mut aside) };
+        let gateway = gateway::Gateway::new(gateways);
         let inner = Inner {
             reconciles: register(to, "controller_runtime_reconcile", "Reconciles, by result"),
             reconcile_errors: register(to, "controller_runtime_reconcile_errors", "Failed reconciles"),
@@ -106,7 +118,6 @@ impl Metrics {
                 || Histogram::new(RECONCILE_SECONDS),
             ),
             active_workers: register(to, "controller_runtime_active_workers", "Reconciles running now"),
-            api_requests: register(to, "rest_client_requests", "Requests to the Kubernetes API server"),
             leader: register(to, "leader_election_master_status", "Whether this process holds the Lease"),
             settled: register(to, "innkeeper_reservations_settled", "Reservations that reached their end"),
             provider_calls: register(to, "innkeeper_provider_calls", "Calls to the payment provider"),
@@ -148,17 +159,8 @@ impl Metrics {
                 Histogram::new(BATCH_SIZES),
             ),
             status_writes: register(to, "innkeeper_status_writes", "Writes of a status"),
-            config_reloads: register(to, "innkeeper_config_reload", "Configuration files read again"),
-            config_changes: register(
-                to,
-                "innkeeper_config_changes",
-                "Fields that a new configuration changed, and whether that takes effect now or at the next start",
-            ),
-            config_in_force: register(
-                to,
-                "innkeeper_config_last_reload_successful",
-                "Whether the configuration file as it is now is the one in force",
-            ),
+            shared,
+            gateway,
             registry,
         };
         let metrics = Self(Arc::new(inner));
@@ -168,7 +170,8 @@ impl Metrics {
 
     /// A rate over a series that appears with its first failure misses that failure.
     fn start_at_zero(&self) {
-        let Inner { reconcile_errors, calendar_writes, config_reloads, waiting, .. } = &*self.0;
+        let Inner { reconcile_errors, calendar_writes, waiting, shared, gateway, .. } = &*self.0;
+        gateway.start_at_zero();
         for &controller in Controller::ALL {
             drop(reconcile_errors.get_or_create(&ControllerLabel { controller }));
         }
@@ -179,7 +182,7 @@ impl Metrics {
             drop(calendar_writes.get_or_create(&CalendarLabel { result }));
         }
         for &result in ReloadResult::ALL {
-            drop(config_reloads.get_or_create(&ReloadLabel { result }));
+            drop(shared.config_reloads.get_or_create(&ReloadLabel { result }));
         }
     }
 
@@ -197,13 +200,6 @@ impl Metrics {
             self.0.reconcile_errors.get_or_create(&ControllerLabel { controller }).inc();
         }
         self.0.reconcile_seconds.get_or_create(&ControllerLabel { controller }).observe(took.as_secs_f64());
-    }
-
-    /// The API server answered a request with this status, or there was no answer.
-    pub fn api_request(&self, method: &Method, code: Option<u16>) {
-        // `<error>` is what client-go writes.
-        let code = code.map_or_else(|| "<error>".to_owned(), |code| code.to_string());
-        self.0.api_requests.get_or_create(&RequestLabels { code, method: method.to_string() }).inc();
     }
 
     /// Whether this process holds the Lease of this name.
@@ -257,22 +253,6 @@ impl Metrics {
     /// A status was written, or the write failed.
     pub fn status_write(&self, kind: StatusKind, result: StatusWrite) {
         self.0.status_writes.get_or_create(&StatusLabels { kind, result }).inc();
-    }
-
-    /// The configuration file has changed and was read.
-    pub fn config_reloaded(&self, result: ReloadResult) {
-        self.0.config_reloads.get_or_create(&ReloadLabel { result }).inc();
-    }
-
-    /// A new configuration has changed this field.
-    pub fn config_changed(&self, field: &'static str, needs_restart: bool) {
-        let takes_effect = if needs_restart { TakesEffect::NextStart } else { TakesEffect::Now };
-        self.0.config_changes.get_or_create(&ChangeLabels { field, takes_effect }).inc();
-    }
-
-    /// Whether the file as it is now is the one in force.
-    pub fn config_in_force(&self, in_force: bool) {
-        self.0.config_in_force.set(i64::from(in_force));
     }
 
     /// Everything, in the `OpenMetrics` text format ([`CONTENT_TYPE`]).

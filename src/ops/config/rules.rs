@@ -231,12 +231,11 @@ impl Rule {
                     Ok(())
                 }
             }),
-            Self::OptionalNamespace if value.is_null() => Ok(()),
+            Self::OptionalNamespace | Self::OptionalFile if value.is_null() => Ok(()),
             Self::OptionalNamespace => check_label(text),
             Self::ObjectName => check_subdomain(text),
             Self::Origin => check_origin(text),
             Self::PageOrigins { most } => return check_list(value, *most, check_page_origin),
-            Self::OptionalFile if value.is_null() => Ok(()),
             Self::File | Self::OptionalFile => check_file(text),
             Self::LogFilter => telemetry::check_filter(text),
             // Their types allow nothing wrong.

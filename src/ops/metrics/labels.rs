@@ -156,6 +156,32 @@ labels! {
         Error = "error",
     }
 
+    /// Why the gateway turned a request away.
+    Shed {
+        /// Too many under way.
+        InFlight = "in_flight",
+        /// Too many connections that follow a booking.
+        Streams = "streams",
+        /// Too many from one address.
+        Address = "address",
+        /// Too many of one guest or partner.
+        Identity = "identity",
+        /// The API server is down.
+        Breaker = "breaker",
+        /// What is known is too old.
+        Stale = "stale",
+    }
+
+    /// What the gateway knows of.
+    ModelKind {
+        /// Rooms.
+        Room = "room",
+        /// Months of Rooms.
+        RoomCalendar = "roomcalendar",
+        /// Reservations.
+        Reservation = "reservation",
+    }
+
     /// What became of a changed configuration file.
     ReloadResult {
         /// Valid, and in force.

@@ -1,5 +1,7 @@
 //! The exposition, to the letter: dashboards and alerts are written against it.
 
+use axum::http::Method;
+
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -117,4 +119,35 @@ fn clones_count_together() {
     let metrics = Metrics::default();
     metrics.clone().breaker_open(true);
     assert!(metrics.text().contains("innkeeper_provider_breaker_open 1\n"));
+}
+
+#[test]
+fn a_gateway_shows_what_it_counts_and_nothing_of_an_operators() {
+    let metrics = Metrics::of_gateway("1.2.3");
+    let route = "/v1/reservations/{property}/{name}";
+    metrics.gateway_request(route, &Method::GET, axum::http::StatusCode::OK, Duration::from_millis(2));
+    metrics.gateway_shed(Shed::Stale);
+    metrics.gateway_model_age(Duration::from_millis(1500));
+    metrics.gateway_model_objects(ModelKind::Room, 3);
+    let (one, two) = (metrics.gateway_in_flight(), metrics.gateway_in_flight());
+    drop(one);
+    metrics.reconciled(Controller::Room, ReconcileResult::Success, Duration::ZERO);
+    let text = metrics.text();
+    for series in [
+        "innkeeper_build_info{version=\"1.2.3\"} 1",
+        "innkeeper_gateway_requests_total{route=\"/v1/reservations/{property}/{name}\",method=\"GET\",status=\"200\"} 1",
+        "innkeeper_gateway_request_seconds_bucket{le=\"0.0025\",route=\"/v1/reservations/{property}/{name}\"} 1",
+        "innkeeper_gateway_shed_total{why=\"stale\"} 1",
+        "innkeeper_gateway_shed_total{why=\"in_flight\"} 0",
+        "innkeeper_gateway_read_model_age_seconds 1.5",
+        "innkeeper_gateway_read_model_objects{kind=\"room\"} 3",
+        "innkeeper_gateway_in_flight 1",
+        "innkeeper_config_reload_total{result=\"refused\"} 0",
+    ] {
+        assert!(text.lines().any(|line| line == series), "{series} is not in\n{text}");
+    }
+    for others in ["reconcile", "provider", "leader_election", "orphaned", "sweep"] {
+        assert!(!text.contains(others), "{others} is in\n{text}");
+    }
+    drop(two);
 }
