@@ -1,0 +1,30 @@
+//! The guests' door: REST for guests and partners.
+//!
+//! Writes become Reservations; what becomes of them is the operator's business. Reads are answered from a model in
+//! memory that watches keep, never by a request to the API server. What is offered and for how much is asked of
+//! `innkeeper-booking`, so that the gateway and the operator never say two things.
+
+mod breaker;
+mod door;
+mod follow;
+mod gateway;
+mod identity;
+mod keys;
+mod layers;
+mod model;
+mod page;
+mod partners;
+mod problem;
+mod pulse;
+mod rates;
+mod rest;
+mod search;
+mod serve;
+mod words;
+mod writer;
+
+pub use gateway::{Gateway, document};
+pub use partners::{Partners, PartnersError};
+
+/// Where the gateway's time comes from.
+pub type Clock = std::sync::Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
