@@ -18,6 +18,8 @@ struct Cli {
 enum Command {
     /// Run the controllers
     Operator(commands::operator::OperatorArgs),
+    /// Run the guests' door: REST for guests and partners
+    Gateway(commands::gateway::GatewayArgs),
     /// Run, show or disturb the embedded payment provider (test money only)
     Payments(innkeeper_payments::sandbox::cli::PaymentsArgs),
     /// Run everything in one process, for a laptop
@@ -35,6 +37,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Operator(args) => commands::operator::run(args).await,
+        Command::Gateway(args) => commands::gateway::run(args).await,
         Command::Payments(args) => commands::payments(args).await,
         Command::Dev(args) => commands::dev::run(args).await,
         Command::Crd(args) => commands::crd::run(&args),

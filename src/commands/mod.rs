@@ -4,6 +4,7 @@ pub mod config;
 pub mod crd;
 pub mod dev;
 pub mod events;
+pub mod gateway;
 pub mod import;
 pub mod operator;
 

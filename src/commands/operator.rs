@@ -224,7 +224,8 @@ async fn ask_provider(cashier: Cashier, endpoint: String) {
     }
 }
 
-async fn follow_log_filter(config: Arc<ConfigWatch>, telemetry: Telemetry) {
+/// Logs as the configuration says, for as long as it may change.
+pub async fn follow_log_filter(config: Arc<ConfigWatch>, telemetry: Telemetry) {
     let mut changes = config.subscribe();
     while changes.changed().await.is_ok() {
         let filter = changes.borrow_and_update().log.filter.clone();
