@@ -30,3 +30,12 @@ fn the_definitions_are_all_installed_by_their_folder() {
         assert!(kustomization.contains(&format!("- {name}\n")), "{name} is not in crds/kustomization.yaml");
     }
 }
+
+#[test]
+fn the_openapi_document_in_the_repository_is_that_of_the_code() {
+    let stored = fs::read_to_string(Path::new(PROJECT).join("docs/openapi.json")).unwrap_or_default();
+    assert!(
+        stored == innkeeper_gateway::document(),
+        "docs/openapi.json is not what src/gateway says: run `make generate`"
+    );
+}

@@ -12,6 +12,7 @@ mod conventions;
 mod cost;
 mod drift;
 mod examples;
+mod gateway;
 mod holding;
 mod money;
 mod process;

@@ -7,6 +7,7 @@ pub mod history;
 pub mod hotel;
 pub mod process;
 pub mod valve;
+pub mod wire;
 
 use std::io::Write;
 use std::process::{Output, Stdio};
