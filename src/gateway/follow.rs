@@ -158,8 +158,17 @@ async fn follow<K: Kept + Clone + Debug + Send + 'static>(
     let config = watcher::Config::default().timeout(u32::try_from(watch_for.as_secs()).unwrap_or(u32::MAX));
     let mut events = watcher(api, config).backoff(Waits(WAITS.0)).boxed();
     let mut listing = Vec::new();
+    let mut failing = false;
     loop {
-        match events.try_next().await {
+        let event = events.try_next().await;
+        // Once for an outage, which may be long; probes and metrics say how long.
+        match &event {
+            Err(error) if !failing => tracing::warn!(%kind, %error, "the watch failed; it is begun again"),
+            Err(error) => tracing::debug!(%kind, %error, "the watch failed again"),
+            Ok(_) => {}
+        }
+        failing = event.is_err();
+        match event {
             Ok(Some(Event::Apply(object))) => {
                 let key = key_of(&object);
                 K::put(&model, &key, read(object, &key, &kind));
@@ -177,7 +186,7 @@ async fn follow<K: Kept + Clone + Debug + Send + 'static>(
                 pulse.listed(Instant::now());
             }
             Ok(None) => return,
-            Err(error) => tracing::warn!(%kind, %error, "the watch failed; it is begun again"),
+            Err(_) => {}
         }
     }
 }

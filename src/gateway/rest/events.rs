@@ -8,6 +8,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 use innkeeper_ops::metrics::{Counted, Shed};
 use tokio::sync::OwnedSemaphorePermit;
+use utoipa::ToSchema;
 
 use super::extract::{At, Caller};
 use super::mine::mine;
@@ -19,6 +20,18 @@ use crate::problem::{Kind, Problem};
 
 /// How often a connection shows that it lives, so that nobody between closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// One server-sent event.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only its description is used: events are written as lines")]
+pub(crate) struct LiveEvent {
+    /// `reservation`, or `gone`.
+    event: String,
+    /// The version of the reservation; absent where it is gone.
+    id: Option<String>,
+    /// The reservation as JSON, as `getReservation` answers it; `{}` where it is gone.
+    data: String,
+}
 
 /// Follow a reservation
 ///
@@ -35,7 +48,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
         ("name" = String, Path, description = "The reservation's name"),
     ),
     responses(
-        (status = 200, description = "Server-sent events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Server-sent events", body = LiveEvent, content_type = "text/event-stream"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token lacks the scope `read`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Not there, or not yours", body = Problem, content_type = "application/problem+json"),
