@@ -1,5 +1,6 @@
 //! Money: every way in which an answer can be lost, late, repeated or refused, and what the guest has paid in the end.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use innkeeper_api::{Collect, ConditionStatus, ConditionType, Payment, Rate, Reason, Reservation};
@@ -123,6 +124,12 @@ async fn a_provider_that_is_down_is_written_once_and_the_charge_is_made_when_it_
     hotel.check().await;
 }
 
+/// The operator's clock goes past the deadline of whoever is waiting. A short `accept_within` would do so on a busy
+/// machine before the charge is sent.
+fn past_the_deadline(ahead: &AtomicI64) {
+    ahead.store(2 * 3600, Ordering::SeqCst);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hours_without_the_provider_cost_one_write_each_and_one_more_at_the_deadline() {
     let mut hotel = Hotel::open("two-hours").await;
@@ -137,7 +144,7 @@ async fn two_hours_without_the_provider_cost_one_write_each_and_one_more_at_the_
         hotel.becomes(name, C::Paid, False, Reason::ProviderUnavailable).await;
     }
     for minute in [10, 30, 59] {
-        ahead.store(minute * 60, std::sync::atomic::Ordering::SeqCst);
+        ahead.store(minute * 60, Ordering::SeqCst);
         operator.looks_at(&hotel, "tia").await;
     }
     history.caught_up().await;
@@ -145,7 +152,7 @@ async fn two_hours_without_the_provider_cost_one_write_each_and_one_more_at_the_
     // Created (and woken by this test), finalizer, intent, and that the provider is away.
     assert_eq!(guests[1..].iter().map(counted).collect::<Vec<_>>(), [4, 4]);
     for minute in [61, 90, 120] {
-        ahead.store(minute * 60, std::sync::atomic::Ordering::SeqCst);
+        ahead.store(minute * 60, Ordering::SeqCst);
         for name in ["tom", "tor"] {
             operator.looks_at(&hotel, name).await;
         }
@@ -195,13 +202,14 @@ async fn past_the_deadline_nothing_ends_before_the_fence_is_answered_and_then_no
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charge_that_is_still_under_way_when_the_fence_is_put_up_is_refused() {
     let mut hotel = Hotel::open("late").await;
-    hotel.config.operator.accept_within = Duration::from_secs(1);
+    let ahead = hotel.movable_clock();
     hotel.config.payments.request_timeout = Duration::from_secs(2);
     hotel.room("double", 1).await;
     let gate = Gate::holding(hotel.provider.local_addr(), CHARGE, Side::Request, 1).await;
     let operator = hotel.operator_at(&gate.url());
     hotel.reserve("lena", "double").await;
     gate.held(1).await;
+    past_the_deadline(&ahead);
     // The charge is lost to the operator: it comes back only after the deadline, sees that nothing was made, and fences.
     hotel.settled("lena", Reason::Rejected).await;
     let before = hotel.calls().await.len();
@@ -220,12 +228,14 @@ async fn a_charge_that_is_still_under_way_when_the_fence_is_put_up_is_refused() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charge_that_came_before_the_fence_is_found_and_refunded() {
     let mut hotel = Hotel::open("first").await;
-    hotel.config.operator.accept_within = Duration::from_secs(1);
+    let ahead = hotel.movable_clock();
     hotel.config.payments.request_timeout = Duration::from_secs(1);
     hotel.room("double", 1).await;
     let gate = Gate::holding(hotel.provider.local_addr(), CHARGE, Side::Request, u32::MAX).await;
     let operator = hotel.operator_at(&gate.url());
     hotel.reserve("fay", "double").await;
+    gate.held(1).await;
+    past_the_deadline(&ahead);
     hotel.becomes("fay", C::Settled, False, Reason::Rejecting).await;
     gate.release_one();
     hotel.books_until("charged", |a| a.iter().any(|a| a.intent.amount_received > 0)).await;
@@ -463,12 +473,13 @@ async fn past_the_keys_lifetime_the_provider_is_asked_before_the_key_is_used_aga
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stored_failure_of_a_charge_that_was_never_made_ends_when_the_provider_has_forgotten_it() {
     let mut hotel = Hotel::open("stored").await;
-    hotel.config.operator.accept_within = Duration::from_secs(1);
+    let ahead = hotel.movable_clock();
     hotel.room("double", 1).await;
     let operator = hotel.operator();
     let fault = hotel.fault(&charges(), &json!({ "kind": "server_error", "when": "before", "stored": true }));
     hotel.reserve("sven", "double").await;
     hotel.struck(fault, 1).await;
+    past_the_deadline(&ahead);
     hotel.becomes("sven", C::Settled, False, Reason::Rejecting).await;
     operator.looks_again(2).await;
     hotel.desk().advance_clock(25 * 3600).await.unwrap();
