@@ -118,6 +118,13 @@ impl Knowledge {
             {
                 self.charge = ChargeKnown::Refused { code, message };
             }
+            // Nothing happens through a lookup: that its answer was lost says only that there was none.
+            Answer::Look(Err(ProviderError::OutcomeUnknown(why))) => {
+                self.charge = ChargeKnown::Failed(ProviderError::Unreachable(why));
+            }
+            Answer::Look(Err(error @ ProviderError::Server { .. })) => {
+                self.charge = ChargeKnown::Failed(ProviderError::Unreachable(error.to_string()));
+            }
             Answer::Charge(Err(error)) | Answer::Look(Err(error)) | Answer::Fence(Err(error)) => {
                 self.charge = ChargeKnown::Failed(error);
             }

@@ -156,6 +156,16 @@ fn an_outage_is_written_once(#[case] answer: Answer) {
     assert_eq!(known.written().then(), "retry");
 }
 
+/// Where it is not known that anything was taken, the decision has said already that the provider is asked.
+#[rstest]
+#[case::out_of_reach(unreachable())]
+#[case::answer_lost(lost())]
+#[case::failing(server())]
+fn an_outage_when_nothing_is_known_to_be_taken_is_not_written_again(#[case] error: ProviderError) {
+    let known = new().rejecting_unpaid().learn(Answer::Look(Err(error)));
+    assert_eq!(known.then(), "retry");
+}
+
 #[rstest]
 #[case::still_running_elsewhere(new().rejecting().learn(Answer::Look(Err(ProviderError::InFlight))))]
 #[case::asked_to_slow_down(refund(Err(slow_down())))]

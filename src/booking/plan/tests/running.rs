@@ -79,6 +79,18 @@ fn no_result_is_written_once(#[case] known: Known, #[case] paid: &str) {
     );
 }
 
+/// Nothing happens through a lookup, so that its answer was lost is nothing new, however the provider is down.
+#[rstest]
+#[case::after_it_could_not_be_reached(charge(Err(unreachable())))]
+#[case::after_the_answer_was_lost(charge(Err(lost())))]
+fn an_outage_that_changes_its_kind_is_not_written_again(#[case] told: Known) {
+    let told = told.written().again();
+    for error in [unreachable(), lost(), server()] {
+        let known = told.clone().learn(Answer::Look(Err(error.clone())));
+        assert_eq!(known.then(), "retry", "{error}");
+    }
+}
+
 #[rstest]
 #[case::still_running_elsewhere(charge(Err(ProviderError::InFlight)))]
 #[case::asked_to_slow_down(charge(Err(slow_down())))]
