@@ -74,7 +74,9 @@ pub async fn run(args: ImportArgs) -> Outcome {
     let (fits, all) = (fit.len(), fit.len() + there + misfits.len());
     if args.apply {
         eprintln!("bringing in {fits} of {all} rows");
-        misfits.extend(cluster.bring_in(fit, Duration::from_secs(args.wait)).await?);
+        let brought = cluster.bring_in(fit, Duration::from_secs(args.wait)).await?;
+        there += brought.there;
+        misfits.extend(brought.refused);
         misfits.sort_by_key(|(row, _)| row.line);
     }
     for (row, reason) in &misfits {
@@ -91,6 +93,15 @@ pub async fn run(args: ImportArgs) -> Outcome {
         return Err(format!("{refused} of {all} rows do not fit").into());
     }
     Ok(())
+}
+
+/// What became of the rows that seemed to fit, but for those that were brought in.
+#[derive(Default)]
+struct Brought {
+    /// How many somebody else had brought in meanwhile.
+    there: usize,
+    /// Those that were refused, or not decided, and why.
+    refused: Vec<(Row, String)>,
 }
 
 /// One hotel's objects.
@@ -121,50 +132,68 @@ impl Cluster {
     async fn ask_the_api_server(&self, rows: &[Row]) -> Result<Vec<Option<String>>, kube::Error> {
         let dry = PostParams { dry_run: true, ..PostParams::default() };
         let ask = async |row: &Row| match &row.booking {
-            Ok(booking) => match self.reservations.create(&dry, &booking.reservation()).await {
-                // Whether it is the same booking is seen by its reference.
-                Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(None),
-                answer => refusal(answer),
-            },
+            Ok(booking) => {
+                let answer = self.reservations.create(&dry, &booking.reservation()).await;
+                match created(answer)? {
+                    // Whether it is the same booking is seen by its reference.
+                    Created::New | Created::There => Ok(None),
+                    Created::Refused(why) => Ok(Some(why)),
+                }
+            }
             Err(_) => Ok(None),
         };
         futures::stream::iter(rows).map(ask).buffered(AT_ONCE).try_collect().await
     }
 
-    /// Creates them, and waits until the operator has decided each. Gives those that it refused, or did not decide.
+    /// Creates them, and waits until the operator has decided each.
     async fn bring_in(
         &self,
         fit: Vec<(Row, Reservation)>,
         wait: Duration,
-    ) -> Result<Vec<(Row, String)>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut refused = Vec::new();
-        let mut waiting: BTreeMap<String, Row> = BTreeMap::new();
-        let created: Vec<_> = futures::stream::iter(fit)
+    ) -> Result<Brought, Box<dyn std::error::Error + Send + Sync>> {
+        let mut brought = Brought::default();
+        let mut waiting: BTreeMap<String, Waiting> = BTreeMap::new();
+        let answers: Vec<_> = futures::stream::iter(fit)
             .map(|(row, mut reservation)| async move {
                 // Born with it, each is one write less for the operator.
                 reservation.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
-                let name = reservation.name_any();
                 let answer = self.reservations.create(&PostParams::default(), &reservation).await;
-                refusal(answer).map(|why| (row, name, why))
+                created(answer).map(|answer| (row, reservation, answer))
             })
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
-        for (row, name, why) in created {
-            match why {
-                Some(why) => refused.push((row, why)),
-                None => drop(waiting.insert(name, row)),
-            }
+        for (row, reservation, answer) in answers {
+            let there = match answer {
+                Created::Refused(why) => {
+                    brought.refused.push((row, why));
+                    continue;
+                }
+                Created::There => true,
+                Created::New => false,
+            };
+            waiting.insert(reservation.name_any(), Waiting { row, reservation, there });
         }
+        self.wait_for(waiting, wait, &mut brought).await?;
+        Ok(brought)
+    }
+
+    async fn wait_for(
+        &self,
+        mut waiting: BTreeMap<String, Waiting>,
+        wait: Duration,
+        brought: &mut Brought,
+    ) -> Result<(), kube::Error> {
         let (begun, mut spoken) = (Instant::now(), Instant::now());
         while !waiting.is_empty() {
             for reservation in self.reservations.list(&ListParams::default()).await? {
                 let name = reservation.name_any();
-                let Some(end) = waiting.get(&name).and_then(|_| end(&reservation)) else { continue };
-                if let Some(row) = waiting.remove(&name)
-                    && let Err(why) = end
-                {
-                    refused.push((row, why));
+                let ended = waiting.get(&name).and_then(|ours| end(&reservation, &ours.reservation));
+                let Some(end) = ended else { continue };
+                let Some(Waiting { row, there, .. }) = waiting.remove(&name) else { continue };
+                match end {
+                    Err(why) => brought.refused.push((row, why)),
+                    Ok(()) => brought.there += usize::from(there),
                 }
             }
             if begun.elapsed() >= wait {
@@ -172,7 +201,8 @@ impl Cluster {
                     "not decided within {} s; is an operator running that watches this namespace?",
                     wait.as_secs()
                 );
-                refused.extend(std::mem::take(&mut waiting).into_values().map(|row| (row, why.clone())));
+                let left = std::mem::take(&mut waiting).into_values().map(|w| (w.row, why.clone()));
+                brought.refused.extend(left);
             }
             if spoken.elapsed() >= Duration::from_secs(15) {
                 spoken = Instant::now();
@@ -182,31 +212,54 @@ impl Cluster {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
-        Ok(refused)
+        Ok(())
     }
 }
 
-/// Why the API server refuses an object; an error where it does not answer to that.
-fn refusal(answer: Result<Reservation, kube::Error>) -> Result<Option<String>, kube::Error> {
+/// A row that waits for the operator.
+struct Waiting {
+    row: Row,
+    reservation: Reservation,
+    /// Somebody else made its Reservation.
+    there: bool,
+}
+
+/// What the API server says to a new object.
+enum Created {
+    New,
+    /// There is one of that name.
+    There,
+    /// This object is none that it takes.
+    Refused(String),
+}
+
+/// Tells what is wrong with one object from what is wrong with all: the latter is an error.
+fn created(answer: Result<Reservation, kube::Error>) -> Result<Created, kube::Error> {
     match answer {
-        Ok(_) => Ok(None),
-        Err(kube::Error::Api(status)) if status.is_invalid() || status.is_already_exists() => {
-            Ok(Some(status.message.clone()))
+        Ok(_) => Ok(Created::New),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(Created::There),
+        Err(kube::Error::Api(status)) if matches!(status.code, 400 | 413 | 422) => {
+            Ok(Created::Refused(status.message.clone()))
         }
         Err(error) => Err(error),
     }
 }
 
-/// How it ended, once it has: booked, or why not.
-fn end(reservation: &Reservation) -> Option<Result<(), String>> {
-    let conditions = &reservation.status.as_ref()?.conditions;
-    let settled = conditions.get(&ConditionType::Settled)?;
+/// How the Reservation of a row ended, once it has: booked, or why not.
+fn end(reservation: &Reservation, ours: &Reservation) -> Option<Result<(), String>> {
+    if !fit::same_booking(reservation, ours) {
+        let name = reservation.name_any();
+        return Some(Err(format!("Reservation {name} was made meanwhile, for other terms")));
+    }
+    let settled = reservation.status.as_ref()?.conditions.get(&ConditionType::Settled)?;
     if settled.status != ConditionStatus::True {
         return None;
     }
-    if settled.reason == Reason::Confirmed {
-        return Some(Ok(()));
-    }
-    let why = conditions.get(&ConditionType::Ready).map_or(&settled.message, |ready| &ready.message);
-    Some(Err(format!("{} Reservation {} says so and can be deleted.", why, reservation.name_any())))
+    Some(match settled.reason {
+        Reason::Confirmed => Ok(()),
+        Reason::Rejected => Err(fit::refused(reservation).unwrap_or_default()),
+        _ => {
+            Err(format!("Reservation {} was given up meanwhile: {}", reservation.name_any(), settled.message))
+        }
+    })
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use innkeeper_api::{Month, Reservation, ReservationSpec, Room, RoomCalendar, RoomCalendarFields};
+use innkeeper_api::{
+    ConditionType, Month, Reason, Reservation, ReservationSpec, Room, RoomCalendar, RoomCalendarFields,
+};
 use innkeeper_booking::inventory::{Standing, Stay, rebuild, standing, sync, take};
 use innkeeper_booking::room::SellableRoom;
 use innkeeper_booking::terms::{RoomIdentity, accept};
@@ -40,11 +42,16 @@ impl Hotel {
                 months.entry(calendar.spec.room_name.clone()).or_default().insert(month, calendar.spec);
             }
         }
+        // Of several with one reference the one that was not refused counts.
+        let (refused, others): (Vec<_>, Vec<_>) =
+            reservations.into_iter().partition(|r| refused(r).is_some());
         let reference = |r: &Reservation| r.spec.payment.reference.clone();
+        let by_reference =
+            refused.into_iter().chain(others).filter_map(|r| Some((reference(&r)?, r))).collect();
         Self {
             rooms: rooms.into_iter().map(|room| (room.name_any(), room)).collect(),
             calendars: months,
-            by_reference: reservations.into_iter().filter_map(|r| Some((reference(&r)?, r))).collect(),
+            by_reference,
             lines: HashMap::new(),
         }
     }
@@ -63,7 +70,10 @@ impl Hotel {
         }
         let reservation = booking.reservation();
         if let Some(there) = self.by_reference.get(&booking.reference) {
-            if terms(&there.spec) == terms(&reservation.spec) {
+            if let Some(why) = refused(there) {
+                return Err(why);
+            }
+            if same_booking(there, &reservation) {
                 return Ok(Verdict::There);
             }
             return Err(format!(
@@ -107,6 +117,19 @@ impl Hotel {
 
 fn units(count: u32) -> String {
     if count == 1 { "unit".to_owned() } else { format!("{count} units") }
+}
+
+/// Why a Reservation was refused, where it was, and what to do to bring its booking in all the same.
+pub fn refused(reservation: &Reservation) -> Option<String> {
+    let conditions = &reservation.status.as_ref()?.conditions;
+    let settled = conditions.get(&ConditionType::Settled).filter(|c| c.reason == Reason::Rejected)?;
+    let why = conditions.get(&ConditionType::Ready).map_or(&settled.message, |ready| &ready.message);
+    Some(format!("Reservation {} was refused: {why}", reservation.name_any()))
+}
+
+/// Whether two Reservations are for the same booking.
+pub fn same_booking(one: &Reservation, other: &Reservation) -> bool {
+    terms(&one.spec) == terms(&other.spec)
 }
 
 /// What two Reservations have to share to be the same booking: everything that cannot be changed.
@@ -187,5 +210,26 @@ mod tests {
         assert_eq!(again, [Ok(false)], "also once it was cancelled here");
         let other = judged(vec![there], "a,double,2030-07-01,2030-07-04,g,1\n");
         assert!(other[0].as_ref().is_err_and(|why| why.contains("Reservation by-hand")), "{other:?}");
+    }
+
+    #[test]
+    fn a_booking_that_was_refused_is_not_there_unless_another_reservation_has_it() {
+        let row = "a,double,2030-07-01,2030-07-03,g,1\n";
+        let rows = parse(&format!("reference,room,checkIn,checkOut,guestID,units\n{row}")).unwrap();
+        let there = rows[0].booking.clone().unwrap().reservation();
+        let mut refused = there.clone();
+        let conditions = json!([
+            { "type": "Settled", "status": "True", "reason": "Rejected", "message": "x",
+              "observedGeneration": 1, "lastTransitionTime": "2030-01-01T00:00:00Z" },
+            { "type": "Ready", "status": "False", "reason": "OutOfStock", "message": "Not enough units.",
+              "observedGeneration": 1, "lastTransitionTime": "2030-01-01T00:00:00Z" },
+        ]);
+        refused.metadata.name = Some("late".to_owned());
+        refused.status = Some(serde_json::from_value(json!({ "conditions": conditions })).unwrap());
+        let again = judged(vec![refused.clone()], row);
+        assert_eq!(again, [Err("Reservation late was refused: Not enough units.".to_owned())]);
+        for both in [[refused.clone(), there.clone()], [there, refused]] {
+            assert_eq!(judged(both.into(), row), [Ok(false)]);
+        }
     }
 }

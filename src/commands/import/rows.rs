@@ -13,14 +13,19 @@ const SEEN: usize = 40;
 pub struct Row {
     /// Its line in the file, counted from 1.
     pub line: u64,
+    /// Its reference as written; empty where it has none.
+    pub reference: String,
     /// What it says.
     pub booking: Result<Booking, String>,
 }
 
 impl Row {
-    /// What it is called in a report.
-    pub fn name(&self) -> &str {
-        self.booking.as_ref().map_or("unreadable", |booking| &booking.reference)
+    /// What it is called in a report, on one line.
+    pub fn name(&self) -> String {
+        if self.reference.is_empty() {
+            return "unreadable".to_owned();
+        }
+        self.reference.replace(char::is_control, " ")
     }
 }
 
@@ -90,25 +95,37 @@ pub fn parse(text: &str) -> Result<Vec<Row>, NotBookings> {
     for record in reader.records() {
         let line = |position: Option<&csv::Position>| position.map_or(0, csv::Position::line);
         rows.push(match record {
-            Ok(record) => Row { line: line(record.position()), booking: booking(&record, &header) },
-            Err(error) => Row { line: line(error.position()), booking: Err(unreadable(&error)) },
+            Ok(record) => Row {
+                line: line(record.position()),
+                reference: value(&record, &header, "reference").to_owned(),
+                booking: booking(&record, &header),
+            },
+            Err(error) => Row {
+                line: line(error.position()),
+                reference: String::new(),
+                booking: Err(unreadable(&error)),
+            },
         });
     }
     Ok(rows)
 }
 
+fn value<'a>(record: &'a csv::StringRecord, header: &csv::StringRecord, column: &str) -> &'a str {
+    let at = header.iter().position(|found| found == column);
+    at.and_then(|at| record.get(at)).unwrap_or_default()
+}
+
 fn booking(record: &csv::StringRecord, header: &csv::StringRecord) -> Result<Booking, String> {
-    let value = |column: &str| {
-        let at = header.iter().position(|found| found == column);
-        at.and_then(|at| record.get(at)).unwrap_or_default()
-    };
+    let value = |column: &str| value(record, header, column);
     let text = |column: &str| match value(column) {
         "" => Err(format!("{column} is empty")),
         text => Ok(text.to_owned()),
     };
     let date = |column: &str| {
         let wrong = || format!("{column} is `{}`; write a date such as 2026-12-24", value(column));
-        value(column).parse::<Date>().map_err(|_| wrong())
+        // jiff would take a date and time too, and drop the time.
+        let read = value(column).parse::<Date>().ok().filter(|date| date.to_string() == value(column));
+        read.ok_or_else(wrong)
     };
     let number = |column: &str| match value(column) {
         "" => Ok(None),
@@ -209,6 +226,7 @@ mod tests {
     fn a_row_that_cannot_be_read_says_what_to_write_and_spoils_no_other() {
         for (row, said) in [
             ("BK-1,double,July,2030-07-03,g-1,1,", "checkIn is `July`; write a date such as 2026-12-24"),
+            ("BK-1,double,2030-07-01T10:00,2030-07-03,g-1,1,", "checkIn is `2030-07-01T10:00`; write a date"),
             ("BK-1,double,2030-02-30,2030-07-03,g-1,1,", "checkIn is `2030-02-30`; write a date"),
             ("BK-1,double,2030-07-01,2030-07-03,g-1,two,", "units is `two`; write a whole number"),
             ("BK-1,double,2030-07-01,2030-07-03,g-1,-1,", "units is `-1`; write a whole number"),
@@ -225,8 +243,16 @@ mod tests {
             assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3], "{row}");
             let why = rows[0].booking.as_ref().unwrap_err();
             assert!(why.contains(said), "{row}: {why}");
+            let named = row.starts_with("BK-1") && !said.contains("columns");
+            assert_eq!(rows[0].name(), if named { "BK-1" } else { "unreadable" });
             assert!(rows[1].booking.is_ok(), "{row}");
         }
+    }
+
+    #[test]
+    fn a_row_is_named_on_one_line() {
+        let rows = parse(&format!("{HEADER}\"BK\n1\",double,2030-07-01,2030-07-03,g-1,1,\n")).unwrap();
+        assert_eq!(rows[0].name(), "BK 1");
     }
 
     #[test]

@@ -6,7 +6,9 @@ use innkeeper_api::{Collect, Reason};
 use innkeeper_checker::claimed;
 use jiff::ToSpan;
 use jiff::civil::date;
-use kube::api::ListParams;
+use kube::ResourceExt;
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::checker::Checker;
@@ -134,6 +136,65 @@ async fn a_file_that_fits_as_a_whole_succeeds_and_one_that_nobody_decides_does_n
         (code, out.lines().next()),
         (Some(0), Some("2 rows: 0 brought in, 2 were there already, 0 do not fit"))
     );
+    operator.stop().await;
+}
+
+/// The same file twice at the same time, with a row that no request can carry: every booking is there once, and neither
+/// says that one of them is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_bring_in_the_same_file_bring_in_every_booking_once() {
+    let hotel = Hotel::open("import-two").await;
+    hotel.room("double", 40).await;
+    let operator = hotel.operator();
+    let mut text = HEADER.to_owned();
+    for number in 0..40 {
+        writeln!(text, "T-{number},double,2030-07-01,2030-07-02,g-{number},").unwrap();
+    }
+    writeln!(text, "T-huge,double,2030-07-01,2030-07-02,{},", "g".repeat(4_000_000)).unwrap();
+    let file = File::of(&text);
+    let both = futures::join!(file.import(&hotel, &["--apply"]), file.import(&hotel, &["--apply"]));
+    let mut brought = 0;
+    for (code, out, err) in [both.0, both.1] {
+        assert_eq!(code, Some(1), "{err}");
+        let [huge, sum] = out.lines().collect::<Vec<_>>()[..] else { panic!("{out}") };
+        assert!(huge.starts_with("line 42, T-huge: Request entity too large"), "{huge}");
+        let count = |after: &str| -> u32 {
+            let (before, _) = sum.split_once(after).unwrap();
+            before.rsplit(' ').next().unwrap().parse().unwrap()
+        };
+        assert_eq!(count(" brought in") + count(" were there already"), 40, "{sum}");
+        brought += count(" brought in");
+    }
+    assert_eq!(brought, 40, "each by one of them");
+    let all = hotel.reservations().list(&ListParams::default()).await.unwrap().items;
+    assert!(all.len() == 40 && all.iter().all(|r| claimed(r) == Some(Reason::Confirmed)));
+    operator.stop().await;
+}
+
+/// Refused once is not there: it is told until somebody has made room and taken the refused one away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_that_was_refused_is_told_again_and_not_called_there() {
+    let hotel = Hotel::open("import-late").await;
+    hotel.room("double", 1).await;
+    let file = File::of(&format!("{HEADER}L-1,double,2030-07-01,2030-07-02,g-1,\n"));
+    // Nobody decides it, and meanwhile the hotel stops selling.
+    let (code, ..) = file.import(&hotel, &["--apply", "--wait=0"]).await;
+    assert_eq!(code, Some(1));
+    let stop = json!({ "spec": { "sale": "Stopped" } });
+    hotel.rooms().patch("double", &PatchParams::default(), &Patch::Merge(stop)).await.unwrap();
+    let operator = hotel.operator();
+    let late = hotel.reservations().list(&ListParams::default()).await.unwrap().items.remove(0).name_any();
+    hotel.settled(&late, Reason::Rejected).await;
+    let (code, out, _) = file.import(&hotel, &["--apply"]).await;
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.starts_with(&format!("line 2, L-1: Reservation {late} was refused: ")), "{out}");
+
+    let open = json!({ "spec": { "sale": "Open" } });
+    hotel.rooms().patch("double", &PatchParams::default(), &Patch::Merge(open)).await.unwrap();
+    hotel.delete(&late).await;
+    hotel.gone(&late).await;
+    let (code, out, _) = file.import(&hotel, &["--apply"]).await;
+    assert_eq!((code, out.as_str()), (Some(0), "1 rows: 1 brought in, 0 were there already, 0 do not fit\n"));
     operator.stop().await;
 }
 
