@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::extract::{At, Caller, Key, Sent};
 use super::reservation::Reservation;
 use super::rooms::{turned_down, wish};
-use super::types::{Collecting, NamedAmount, Party, one};
+use super::types::{Collecting, NamedAmount, Party, day, one};
 use crate::door::Door;
 use crate::identity::Scope;
 use crate::keys::{name_for, terms_of};
@@ -35,8 +35,10 @@ pub(crate) struct BookingRequest {
     #[schema(min_length = 1, max_length = 55, example = "double")]
     room: String,
     /// First night.
+    #[serde(deserialize_with = "day")]
     check_in: Date,
     /// The day of departure.
+    #[serde(deserialize_with = "day")]
     check_out: Date,
     /// Units.
     #[serde(default = "one")]

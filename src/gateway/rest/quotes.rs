@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::extract::{At, Caller, Sent};
 use super::rooms::{policy, turned_down, wish};
-use super::types::{Party, Policy, Price, one};
+use super::types::{Party, Policy, Price, day, one};
 use crate::door::Door;
 use crate::identity::Scope;
 use crate::problem::Problem;
@@ -23,8 +23,10 @@ pub(crate) struct QuoteRequest {
     #[schema(min_length = 1, max_length = 55, example = "double")]
     room: String,
     /// First night.
+    #[serde(deserialize_with = "day")]
     check_in: Date,
     /// The day of departure.
+    #[serde(deserialize_with = "day")]
     check_out: Date,
     /// Units.
     #[serde(default = "one")]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Asked, At, Caller};
-use super::types::{Party, Policy, Price, one};
+use super::types::{Party, Policy, Price, day, one};
 use crate::door::Door;
 use crate::identity::Scope;
 use crate::problem::{FieldError, Kind, Problem};
@@ -24,9 +24,11 @@ use crate::search::{Declined, Why, Wish, offer};
 pub(crate) struct Search {
     /// First night.
     #[param(example = "2030-07-01")]
+    #[serde(deserialize_with = "day")]
     check_in: Date,
     /// The day of departure.
     #[param(example = "2030-07-03")]
+    #[serde(deserialize_with = "day")]
     check_out: Date,
     /// Units of one Room.
     #[serde(default = "one")]

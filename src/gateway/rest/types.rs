@@ -1,11 +1,14 @@
 //! What the API takes and answers. Amounts are in minor units; texts beside them are for showing.
 
+use std::borrow::Cow;
+
 use innkeeper_api::{Collect, Guests, Quote, RefundDeadline, nights};
 use innkeeper_booking::currency::Currency;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::words;
@@ -145,6 +148,13 @@ pub(crate) const fn one() -> u32 {
     1
 }
 
+/// Reads a date as the API describes it, and as no other: jiff would take a date and time too, and drop the time.
+pub(crate) fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+    let text = Cow::<str>::deserialize(deserializer)?;
+    let date = text.parse::<Date>().ok().filter(|date| date.to_string() == *text);
+    date.ok_or_else(|| D::Error::custom(format_args!("{text:?} is no date; write one such as 2030-07-01")))
+}
+
 /// Who collects the money.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) enum Collecting {
@@ -173,6 +183,23 @@ impl From<Collect> for Collecting {
             Collect::Online => Self::Online,
             Collect::AtProperty => Self::AtProperty,
             Collect::External => Self::External,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_date_is_a_date_and_nothing_more() {
+        let read = |text: &str| day(json!(text));
+        assert_eq!(read("2030-07-01").unwrap(), jiff::civil::date(2030, 7, 1));
+        for wrong in ["2030-07-01T10:00", "20300701", "+002030-07-01", "2030-7-1", "2030-02-30", "July", ""] {
+            let said = read(wrong).unwrap_err().to_string();
+            assert!(said.contains("write one such as 2030-07-01"), "{wrong}: {said}");
         }
     }
 }
