@@ -139,10 +139,12 @@ fn restrictions(
             ));
         }
     }
-    if stay.units > room.spec.units + room.spec.overbooking {
+    let most = room.spec.units + room.spec.overbooking;
+    if stay.units > most {
+        let overbooked = if room.spec.overbooking > 0 { ", overbooking included" } else { "" };
         return Err(Refusal::new(
             Reason::InvalidStay,
-            format!("units {} is more than the Room ever has ({}).", stay.units, room.spec.units),
+            format!("units {} is more than the Room ever has ({most}{overbooked}).", stay.units),
         ));
     }
     Ok(())

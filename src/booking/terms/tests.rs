@@ -153,6 +153,32 @@ fn days_ahead_are_counted_from_today(
     assert_eq!(verdict(&answer(&stay, &restricted(restriction), NOW)), wanted);
 }
 
+// At this instant it is the 25th on one side of the date line and the 27th on the other.
+#[rstest]
+#[case::today_in_kiritimati("Pacific/Kiritimati", "maxDaysAhead 0", "2026-11-27", "ok")]
+#[case::tomorrow_there("Pacific/Kiritimati", "maxDaysAhead 0", "2026-11-28", "RestrictionViolated")]
+#[case::today_on_the_other_side("Etc/GMT+12", "maxDaysAhead 0", "2026-11-25", "ok")]
+#[case::tomorrow_on_the_other_side("Etc/GMT+12", "maxDaysAhead 0", "2026-11-26", "RestrictionViolated")]
+#[case::two_days_ahead_of_it("Etc/GMT+12", "minDaysAhead 2", "2026-11-27", "ok")]
+#[case::which_are_none_in_kiritimati(
+    "Pacific/Kiritimati",
+    "minDaysAhead 1",
+    "2026-11-27",
+    "RestrictionViolated"
+)]
+#[case::apia("Pacific/Apia", "maxDaysAhead 0", "2026-11-27", "ok")]
+fn the_window_is_counted_from_the_day_at_the_room(
+    #[case] zone: &str,
+    #[case] restriction: &str,
+    #[case] check_in: &str,
+    #[case] wanted: &str,
+) {
+    let check_in = day(check_in);
+    let stay = ReservationSpec { check_in, check_out: check_in.tomorrow().unwrap(), ..stay() };
+    let room = RoomSpec { time_zone: zone.to_owned(), ..restricted(restriction) };
+    assert_eq!(verdict(&answer(&stay, &room, "2026-11-26T11:30:00Z")), wanted);
+}
+
 #[rstest]
 #[case::not_limited(None, 1, 500, 500, "ok")]
 #[case::they_fit(Some(3), 1, 2, 1, "ok")]
@@ -181,7 +207,12 @@ fn units_are_no_more_than_a_night_may_be_sold(
     #[case] wanted: &str,
 ) {
     let stay = ReservationSpec { units, ..stay() };
-    assert_eq!(verdict(&answer(&stay, &RoomSpec { overbooking, ..room() }, NOW)), wanted);
+    let outcome = answer(&stay, &RoomSpec { overbooking, ..room() }, NOW);
+    assert_eq!(verdict(&outcome), wanted);
+    if let Err(refusal) = outcome {
+        let most = if overbooking > 0 { "(3, overbooking included)" } else { "(2)" };
+        assert!(refusal.message.contains(most), "{}", refusal.message);
+    }
 }
 
 #[rstest]
