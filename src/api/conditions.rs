@@ -119,6 +119,8 @@ open_enum! {
         RoomNotReady,
         /// Accepted: cancelled or deleted before it was decided.
         NotDecided,
+        /// Booked once, and what was agreed was lost with the status that somebody wiped; a person must look.
+        TermsLost,
         /// Paid: the money is taken.
         Captured,
         /// Paid: nothing is collected here.
@@ -181,7 +183,7 @@ open_enum! {
         Open,
         /// Room: fewer units than are already sold on some night.
         Oversold,
-        /// Room: a calendar could not be brought up to date.
+        /// Room: a calendar has another capacity than the Room says, on some night.
         CalendarOutOfDate,
     }
 }

@@ -68,7 +68,7 @@ pub struct Decided {
 
 /// Decides a batch. `None` where an answer needs a fresh view: the caller reads everything again and asks again.
 ///
-/// `there` is asked by housekeeping alone.
+/// On a fresh view the Room was read after the calendars. `there` is asked by housekeeping alone.
 #[must_use]
 pub fn decide(
     asks: &[Ask],
@@ -81,6 +81,12 @@ pub fn decide(
     if let Some(room) = room {
         // Before anybody is judged: what is free is what the Room says now.
         for calendar in work.values_mut().filter(|c| c.room_uid == room.uid) {
+            if inventory::is_ahead(calendar, room.spec, room.generation) {
+                if !fresh {
+                    return None;
+                }
+                inventory::put_right(calendar, room.spec, room.generation);
+            }
             inventory::sync(calendar, room.spec, room.generation);
         }
     }
@@ -253,8 +259,44 @@ mod tests {
             &decide(&[Ask::Take(july("b"))], &one, Some(newer), true, &There::default()).unwrap().answers[0]
         ));
         let older = RoomSeen { uid: "room-1", generation: 0, spec: &fewer };
-        let decided = decide(&[Ask::Sync], &one, Some(older), true, &There::default()).unwrap();
-        assert!(decided.changed.is_empty(), "a stale view of the Room changes no capacity");
+        let decided = decide(&[Ask::Sync], &one, Some(older), false, &There::default());
+        assert_eq!(decided, None, "a stale view of the Room changes no capacity");
+    }
+
+    /// Written by hand: a generation that the Room has never had, and a capacity that it never said.
+    #[test]
+    fn a_capacity_that_the_room_never_said_is_put_right_and_sells_nothing() {
+        let (mut one, spec, more) = (calendars(1, &[july("a")]), spec(1), spec(3));
+        let month = Month::of(date(2030, 7, 1));
+        for night in &mut one.get_mut(&month).unwrap().nights {
+            (night.capacity, night.room_generation) = (200, 99);
+        }
+        let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
+        let ask = [Ask::Take(july("b"))];
+        assert_eq!(decide(&ask, &one, Some(room), false, &There::default()), None, "the Room may be newer");
+        let decided = decide(&ask, &one, Some(room), true, &There::default()).unwrap();
+        assert!(full(&decided.answers[0]));
+        let nights = &decided.changed[&month].nights;
+        assert!(nights.iter().all(|n| (n.capacity, n.room_generation) == (1, 100)));
+        assert_eq!(nights[0].holders, ["a"]);
+        // From then on the Room is followed as before.
+        let again = decided.changed;
+        let edited = RoomSeen { uid: "room-1", generation: 2, spec: &more };
+        let decided = decide(&[Ask::Sync], &again, Some(edited), true, &There::default()).unwrap();
+        assert!(decided.changed[&month].nights.iter().all(|n| n.capacity == 3));
+        let quiet = decide(&[Ask::Sync], &decided.changed, Some(edited), true, &There::default()).unwrap();
+        assert!(quiet.changed.is_empty());
+    }
+
+    #[test]
+    fn above_the_last_generation_there_is_none_and_the_calendar_stays_as_it_is() {
+        let (mut one, spec) = (calendars(1, &[]), spec(1));
+        for night in one.values_mut().flat_map(|c| &mut c.nights) {
+            (night.capacity, night.room_generation) = (0, i64::MAX);
+        }
+        let room = RoomSeen { uid: "room-1", generation: 1, spec: &spec };
+        let decided = decide(&[Ask::Sync], &one, Some(room), true, &There::default()).unwrap();
+        assert!(decided.changed.is_empty());
     }
 
     #[test]

@@ -165,6 +165,28 @@ pub fn sync(calendar: &mut RoomCalendarFields, spec: &RoomSpec, generation: i64)
     changed
 }
 
+/// Whether nights have another capacity than this Room says, and claim a generation of it that is newer than this one:
+/// either this is an old view of the Room, or somebody wrote it by hand.
+#[must_use]
+pub fn is_ahead(calendar: &RoomCalendarFields, spec: &RoomSpec, generation: i64) -> bool {
+    calendar.nights.iter().any(|n| ahead(n, spec, generation))
+}
+
+fn ahead(night: &Night, spec: &RoomSpec, generation: i64) -> bool {
+    // Above the last there is none with which the API server would let the capacity change.
+    (generation + 1..i64::MAX).contains(&night.room_generation)
+        && night.capacity != capacity(spec, night.date)
+}
+
+/// Puts such nights right. Only for a Room that was read after the calendar was: then no operator can have written them,
+/// for the Room has never been what they claim. Their generation rises by one more, as the API server asks.
+pub fn put_right(calendar: &mut RoomCalendarFields, spec: &RoomSpec, generation: i64) {
+    for night in calendar.nights.iter_mut().filter(|n| ahead(n, spec, generation)) {
+        night.capacity = capacity(spec, night.date);
+        night.room_generation += 1;
+    }
+}
+
 /// A month's calendar made anew, holding those who are known to be there. Where they are more than the capacity, it
 /// is made with their number at generation 0, which the API server accepts; syncing it then lowers the capacity
 /// under those who were there before.

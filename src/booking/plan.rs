@@ -8,13 +8,15 @@ mod opening;
 mod running;
 mod settled;
 
-use innkeeper_api::{Allocation, Flow, Month, RETRY_REFUND, Reservation, ReservationStatus, WantedState};
+use innkeeper_api::{
+    Allocation, Collect, Flow, Month, Phase, RETRY_REFUND, Reservation, ReservationStatus, WantedState,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::inventory::Stay;
 use crate::observed::{Observed, Plan, Wake};
 use crate::provider::{Charge, LookFor, Tags};
-use crate::status::{Stage, stage};
+use crate::status::{Stage, phase_of, stage};
 
 /// Half of the time for which the provider remembers a key.
 const YOUNG: SignedDuration = SignedDuration::from_hours(12);
@@ -102,6 +104,11 @@ impl<'a> Context<'a> {
         self.status.quote.as_ref().map_or(0, |q| q.collect_online)
     }
 
+    /// Since when a charge may have been made here, where one may have been.
+    fn charged_here(&self) -> Option<Timestamp> {
+        (self.reservation().spec.payment.collect == Collect::Online).then(|| self.created_at())
+    }
+
     /// Whether the money or the nights come first, as agreed.
     fn flow(&self) -> Flow {
         self.status.quote.as_ref().map_or(Flow::PayFirst, |q| q.flow)
@@ -167,25 +174,33 @@ impl<'a> Context<'a> {
     }
 
     /// Stamps what is written with the generation it was judged on, and writes the stamp alone where a new generation
-    /// changed nothing else: `kubectl wait` and kstatus hang without it.
+    /// changed nothing else: `kubectl wait` and kstatus hang without it. A phase that somebody edited is put right.
     fn finish(&self, next: Plan) -> Plan {
         let generation = self.generation();
-        match next {
-            Plan::Write(mut status) => {
-                status.observed_generation = generation;
-                status.conditions.observe(generation);
-                Plan::Write(status)
+        let mut status = match next {
+            Plan::Write(status) => status,
+            Plan::Wait(_) if self.is_old(generation) || self.phase_is_wrong() => {
+                Box::new(self.status.clone())
             }
-            Plan::Wait(_)
-                if !self.status.conditions.0.is_empty() && self.status.observed_generation < generation =>
-            {
-                let mut status = self.status.clone();
-                status.observed_generation = generation;
-                status.conditions.observe(generation);
-                Plan::Write(Box::new(status))
-            }
-            other => other,
+            other => return other,
+        };
+        if self.phase_is_wrong() && stage(&status) == stage(&self.status) {
+            status.phase = phase_of(stage(&status));
         }
+        status.observed_generation = generation;
+        status.conditions.observe(generation);
+        Plan::Write(status)
+    }
+
+    /// Somebody has looked, and at an older generation.
+    fn is_old(&self, generation: i64) -> bool {
+        !self.status.conditions.0.is_empty() && self.status.observed_generation < generation
+    }
+
+    /// A word that this version does not know is another version's.
+    fn phase_is_wrong(&self) -> bool {
+        let is = phase_of(stage(&self.status));
+        is.is_some() && is != self.status.phase && !matches!(self.status.phase, Some(Phase::Unknown(_)))
     }
 }
 

@@ -114,7 +114,7 @@ pub fn room_status(
             let message = "The Room can be sold as it is written.";
             status.conditions.set(ready, ConditionStatus::True, Reason::Sellable, message, now);
             fill(&mut status, &room, nights, now);
-            set_available(&mut status, spec, nights, room.today(now), now);
+            set_available(&mut status, &room, generation, nights, now);
         }
     }
     status.observed_generation = generation;
@@ -151,33 +151,45 @@ fn count(n: usize) -> u32 {
 
 fn set_available(
     status: &mut RoomStatus,
-    spec: &RoomSpec,
+    room: &SellableRoom<'_>,
+    generation: i64,
     nights: &BTreeMap<Date, Night>,
-    today: Date,
     now: Timestamp,
 ) {
-    let over: Vec<String> = nights
-        .range(today..)
-        .filter(|(_, n)| n.sold() > n.capacity)
-        .map(|(date, n)| format!("{date} ({} sold, {} to sell)", n.sold(), n.capacity))
-        .collect();
+    let (spec, today) = (room.spec, room.today(now));
+    let over = nights.range(today..).filter(|(_, n)| n.sold() > n.capacity);
+    let over = listed(over.map(|(date, n)| format!("{date} ({} sold, {} to sell)", n.sold(), n.capacity)));
+    // A calendar of an older generation is about to be brought up to this one.
+    let says = |n: &Night| capacity(spec, n.date);
+    let other =
+        nights.range(today..).filter(|(_, n)| n.room_generation >= generation && n.capacity != says(n));
+    let other = listed(other.map(|(date, n)| format!("{date} ({} instead of {})", n.capacity, says(n))));
     let (state, reason, message) = if spec.sale == Sale::Stopped {
         (
             ConditionStatus::False,
             Reason::SaleStopped,
             "sale is Stopped: no new stays are taken; set sale to Open to sell again.".to_owned(),
         )
-    } else if !over.is_empty() {
-        let shown = over.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+    } else if let Some((count, shown)) = over {
         let message = format!(
-            "More is sold than there is on {} nights: {shown}. Nothing more is sold for them; raise units, or move guests.",
-            over.len()
+            "More is sold than there is on {count} nights: {shown}. Nothing more is sold for them; raise units, or move guests."
         );
         (ConditionStatus::False, Reason::Oversold, message)
+    } else if let Some((count, shown)) = other {
+        let message = format!(
+            "New stays are taken. The calendar has another capacity than this Room says on {count} nights: {shown}. It was edited by hand, or another version computes it otherwise; a change of anything in the Room's spec has it computed anew."
+        );
+        (ConditionStatus::True, Reason::CalendarOutOfDate, message)
     } else {
         (ConditionStatus::True, Reason::Open, "New stays are taken.".to_owned())
     };
     status.conditions.set(ConditionType::Available, state, reason, &message, now);
+}
+
+/// How many, and the first of them; `None` without any.
+fn listed(all: impl Iterator<Item = String>) -> Option<(usize, String)> {
+    let all: Vec<String> = all.collect();
+    (!all.is_empty()).then(|| (all.len(), all[..all.len().min(5)].join(", ")))
 }
 
 #[cfg(test)]

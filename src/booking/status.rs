@@ -15,7 +15,7 @@ pub use closing::{
     RefundFailure, cancelling, closed, payment_unknown, refund_failed, refund_pending, refund_retried,
     refund_unanswered, rejecting, released, withdrawing,
 };
-pub use opening::{accepted, refused, undecided, waiting};
+pub use opening::{accepted, given_up_without_terms, refused, terms_lost, undecided, waiting};
 pub use running::{charge_processing, charge_unanswered, confirmed, declined, held, nights_lost};
 
 use ConditionType as C;
@@ -81,6 +81,18 @@ pub fn stage(status: &ReservationStatus) -> Stage {
         Some(Reason::Cancelled) => Stage::Closed(End::Cancelled),
         Some(Reason::Withdrawn) => Stage::Closed(End::Withdrawn),
         Some(_) => Stage::Foreign,
+    }
+}
+
+/// The phase that a status has at its stage. `None` where that is not this version's to say.
+#[must_use]
+pub fn phase_of(stage: Stage) -> Option<Phase> {
+    match stage {
+        Stage::InProgress => Some(Phase::InProgress),
+        Stage::Closing(end) => Some(end.closing().1),
+        Stage::Confirmed => Some(Phase::Confirmed),
+        Stage::Closed(end) => Some(end.closed().1),
+        Stage::Open | Stage::Foreign => None,
     }
 }
 

@@ -56,6 +56,7 @@ fn waits_for(status: &ReservationStatus) -> Option<WaitsFor> {
     match status.conditions.reason(&ConditionType::Stalled)? {
         Reason::RefundFailed => Some(WaitsFor::RefundFailed),
         Reason::NightsLost => Some(WaitsFor::NightsLost),
+        Reason::TermsLost => Some(WaitsFor::TermsLost),
         _ => None,
     }
 }

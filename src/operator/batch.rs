@@ -106,7 +106,7 @@ impl Book {
 
     /// One round. `None` where an answer needs a fresh view.
     async fn round(&mut self, asks: &[Ask], fresh: bool) -> Result<Option<Vec<NightsKnown>>, Setback> {
-        let mut room = self.read_room(fresh).await?;
+        let mut room = if fresh { None } else { self.read_room(false).await? };
         let months = self.months_of(asks);
         for month in &months {
             if fresh || !self.view.contains_key(month) {
@@ -114,6 +114,10 @@ impl Book {
                 let found = self.calendars.get_opt(&name).await?;
                 self.view.insert(*month, found);
             }
+        }
+        // After the calendars, so that none of them can rightly know a newer one.
+        if fresh {
+            room = self.read_room(true).await?;
         }
         let wanted: BTreeSet<Month> = asks.iter().filter_map(Ask::taken).flat_map(Stay::months).collect();
         let lacking = self.lacking(room.as_ref(), &wanted);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use innkeeper_api::{Night, Room, RoomCalendar, RoomStatus, uid_of_holder};
 use innkeeper_booking::allotment::Ask;
+use innkeeper_booking::inventory;
 use innkeeper_booking::room::{SellableRoom, room_status};
 use innkeeper_booking::status::{Stage, stage};
 use innkeeper_ops::metrics::{StatusKind, StatusWrite};
@@ -33,7 +34,8 @@ pub async fn reconcile(seen: Arc<Guarded<Room>>, scope: Arc<Scope>) -> Result<Ac
     let generation = room.metadata.generation.unwrap_or(0);
     let calendars = calendars(&scope, &key);
     let ours = || calendars.iter().filter(|c| Some(&c.spec.room_uid) == room.metadata.uid.as_ref());
-    if ours().any(|c| c.spec.nights.iter().any(|n| n.room_generation < generation)) {
+    let ahead = ours().any(|c| inventory::is_ahead(&c.spec, &room.spec, generation));
+    if ahead || ours().any(|c| c.spec.nights.iter().any(|n| n.room_generation < generation)) {
         scope.allocators.ask(&key, Ask::Sync).await;
     }
     let mut suspicion = left_behind(&scope, &calendars);

@@ -234,6 +234,96 @@ async fn a_status_that_was_edited_or_wiped_by_hand_is_mended_and_nobody_is_charg
     hotel.check().await;
 }
 
+/// What was agreed cannot be found out again, for the Room would not take the stay today: nothing is given up on that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booked_stay_whose_terms_were_wiped_waits_for_a_person_and_gives_everything_back_if_cancelled() {
+    let mut hotel = Hotel::open("wiped").await;
+    let ahead = hotel.movable_clock();
+    let operator = hotel.operator();
+    hotel.room("double", 1).await;
+    hotel.reserve("xena", "double").await;
+    hotel.settled("xena", Reason::Confirmed).await;
+    operator.stop().await;
+    let held = hotel.holders().await;
+    let stop = Patch::Merge(json!({ "spec": { "sale": "Stopped" } }));
+    hotel.rooms().patch("double", &PatchParams::default(), &stop).await.unwrap();
+    let wipe = Patch::Merge(json!({ "status": null }));
+    hotel.reservations().patch_status("xena", &PatchParams::default(), &wipe).await.unwrap();
+    ahead.store(2 * 3600, Ordering::SeqCst);
+
+    let operator = hotel.operator();
+    let xena =
+        hotel.becomes("xena", ConditionType::Accepted, ConditionStatus::Unknown, Reason::TermsLost).await;
+    assert!(is(&xena, &ConditionType::Stalled, ConditionStatus::True, &Reason::TermsLost));
+    let counted = "innkeeper_reservations_waiting_for_a_person{reason=\"TermsLost\"} 1";
+    assert!(eventually_async(async || operator.metrics.text().contains(counted)).await, "nobody is alerted");
+    assert_eq!((hotel.holders().await, hotel.money_kept().await), (held, 24_000));
+    hotel.cancel("xena").await;
+    hotel.settled("xena", Reason::Cancelled).await;
+    assert_eq!((hotel.holders().await, hotel.money_kept().await), (vec![], 0));
+    operator.stop().await;
+    hotel.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_capacity_written_by_hand_is_put_right_and_oversells_nobody() {
+    let hotel = Hotel::open("hand").await;
+    let operator = hotel.operator();
+    hotel.room("double", 1).await;
+    hotel.reserve("yves", "double").await;
+    hotel.settled("yves", Reason::Confirmed).await;
+    let mut calendar = hotel.calendars().get("double-2030-07").await.unwrap();
+    for night in &mut calendar.spec.nights {
+        (night.capacity, night.room_generation) = (9, 40);
+    }
+    calendar.metadata.managed_fields = None;
+    hotel.calendars().replace("double-2030-07", &PostParams::default(), &calendar).await.unwrap();
+    hotel.reserve("zita", "double").await;
+    let zita = hotel.settled("zita", Reason::Rejected).await;
+    assert!(is(&zita, &ConditionType::Allocated, ConditionStatus::False, &Reason::OutOfStock));
+    let capacities = async || {
+        let nights = hotel.calendars().get("double-2030-07").await.unwrap().spec.nights;
+        nights.iter().map(|n| n.capacity).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert!(eventually_async(async || capacities().await == [1].into()).await, "not put right");
+    // The Room is followed from then on as before.
+    let more = Patch::Merge(json!({ "spec": { "units": 3 } }));
+    hotel.rooms().patch("double", &PatchParams::default(), &more).await.unwrap();
+    assert!(eventually_async(async || capacities().await == [3].into()).await, "the Room is not followed");
+    operator.stop().await;
+    hotel.check().await;
+}
+
+/// A calendar made by hand, at the Room's own generation: what is stored counts, and the Room says so until somebody
+/// touches it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_calendar_that_says_otherwise_than_its_room_is_told_until_the_room_is_touched() {
+    let hotel = Hotel::open("otherwise").await;
+    let room = hotel.room("double", 1).await;
+    let nights: Vec<_> = (1..=31)
+        .map(|day| json!({ "date": format!("2030-07-{day:02}"), "capacity": 2, "roomGeneration": 1 }))
+        .collect();
+    let calendar = json!({ "apiVersion": "innkeeper.dev/v1alpha1", "kind": "RoomCalendar",
+        "metadata": { "name": "double-2030-07" }, "roomName": "double", "roomUID": room.uid().unwrap(),
+        "month": "2030-07", "nights": nights });
+    let calendar = serde_json::from_value(calendar).unwrap();
+    hotel.calendars().create(&PostParams::default(), &calendar).await.unwrap();
+    let operator = hotel.operator();
+    let says = |reason| {
+        move |r: &innkeeper_api::Room| {
+            let conditions = r.status.as_ref().map(|s| &s.conditions);
+            conditions.is_some_and(|c| c.is(&ConditionType::Available, ConditionStatus::True, &reason))
+        }
+    };
+    let told = hotel.room_until("double", says(Reason::CalendarOutOfDate)).await;
+    let message = told.status.unwrap().conditions.get(&ConditionType::Available).unwrap().message.clone();
+    assert!(message.contains("on 31 nights: 2030-07-01 (2 instead of 1)"), "{message}");
+    let touch = Patch::Merge(json!({ "spec": { "display": [{ "language": "en", "title": "Double" }] } }));
+    hotel.rooms().patch("double", &PatchParams::default(), &touch).await.unwrap();
+    hotel.room_until("double", says(Reason::Open)).await;
+    operator.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_month_that_is_past_is_emptied_and_goes_and_its_guests_stay_as_they_are() {
     let mut hotel = Hotel::open("past").await;

@@ -1,6 +1,6 @@
 //! Before there is a price: the Room is found, the stay accepted or refused, the intent stored.
 
-use innkeeper_api::{Reason, Room};
+use innkeeper_api::{Quote, Reason, Room};
 use jiff::Timestamp;
 
 use super::Context;
@@ -11,6 +11,9 @@ use crate::status::{self, End};
 use crate::terms::{Refusal, RoomIdentity, accept};
 
 pub(super) fn plan(context: &Context<'_>) -> Plan {
+    if context.observed.nights != NightsSeen::None {
+        return taken_up_again(context);
+    }
     if let Some(end) = undecided_end(context) {
         let at = context.deleted_at().unwrap_or(context.now);
         return Plan::Write(Box::new(status::undecided(&context.status, end, at, context.now)));
@@ -35,6 +38,35 @@ pub(super) fn plan(context: &Context<'_>) -> Plan {
         }
         Ok(sellable) => decide(context, room, &sellable),
     }
+}
+
+/// Its nights are in the calendars: it was booked, and somebody has wiped its status. It is booked again where the Room
+/// still has it so, which charges nobody twice; nothing is given up on a guess, and money is looked for before anything
+/// ends.
+fn taken_up_again(context: &Context<'_>) -> Plan {
+    if let Some(end) = undecided_end(context) {
+        let at = context.deleted_at().unwrap_or(context.now);
+        let given_up =
+            status::given_up_without_terms(&context.status, end, at, context.charged_here(), context.now);
+        return Plan::Write(Box::new(given_up));
+    }
+    let RoomView::There(room) = context.observed.room else { return lost(context, "Its Room is not there.") };
+    let accepted = SellableRoom::check(&room.spec)
+        .map_err(|fault| format!("{fault}."))
+        .and_then(|sellable| terms(context, room, &sellable).map_err(|refusal| refusal.message));
+    match accepted {
+        Ok(quote) => begin(context, quote),
+        Err(why) => lost(context, &why),
+    }
+}
+
+/// What was agreed cannot be derived again: a person must look.
+fn lost(context: &Context<'_>, why: &str) -> Plan {
+    if !context.observed.known.room_is_fresh {
+        return Plan::Do(Effect::ReadRoom);
+    }
+    let lost = status::terms_lost(&context.status, why, context.now);
+    context.write_or(lost, Plan::Wait(Wake::Poll))
 }
 
 /// Cancelled or deleted before anything was decided. Nothing was charged, so it does not matter which came first.
@@ -76,23 +108,27 @@ fn wait(context: &Context<'_>, reason: Reason, what: &str) -> Plan {
 }
 
 fn decide(context: &Context<'_>, room: &Room, sellable: &SellableRoom<'_>) -> Plan {
+    match terms(context, room, sellable) {
+        // A refusal is final, so it is not given on a view of the Room that may be old.
+        Err(_) if !context.observed.known.room_is_fresh => Plan::Do(Effect::ReadRoom),
+        Err(refusal) => Plan::Write(Box::new(status::refused(&context.status, &refusal, context.now))),
+        Ok(quote) => begin(context, quote),
+    }
+}
+
+fn terms(context: &Context<'_>, room: &Room, sellable: &SellableRoom<'_>) -> Result<Quote, Refusal> {
     let identity = RoomIdentity {
         uid: room.metadata.uid.as_deref().unwrap_or_default(),
         generation: room.metadata.generation.unwrap_or(0),
     };
-    match accept(&context.reservation().spec, sellable, identity, context.now) {
-        // Its nights are in the calendars: it was booked, and somebody has wiped its status. Nothing is given up on that.
-        Err(_) if context.observed.nights != NightsSeen::None => Plan::Wait(Wake::Poll),
-        // A refusal is final, so it is not given on a view of the Room that may be old.
-        Err(_) if !context.observed.known.room_is_fresh => Plan::Do(Effect::ReadRoom),
-        Err(refusal) => Plan::Write(Box::new(status::refused(&context.status, &refusal, context.now))),
-        Ok(quote) => {
-            let missing = context.missing_finalizers();
-            if !missing.is_empty() {
-                return Plan::Do(Effect::AddFinalizers(missing));
-            }
-            let accepted = status::accepted(&context.status, quote, deadline(context), context.now);
-            Plan::Write(Box::new(accepted))
-        }
+    accept(&context.reservation().spec, sellable, identity, context.now)
+}
+
+fn begin(context: &Context<'_>, quote: Quote) -> Plan {
+    let missing = context.missing_finalizers();
+    if !missing.is_empty() {
+        return Plan::Do(Effect::AddFinalizers(missing));
     }
+    let accepted = status::accepted(&context.status, quote, deadline(context), context.now);
+    Plan::Write(Box::new(accepted))
 }

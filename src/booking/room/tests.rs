@@ -198,6 +198,27 @@ fn a_room_with_more_sold_than_there_is_says_so(#[case] date: &str, #[case] wante
     }
 }
 
+// The status is written for generation 7, whose Room has two units.
+#[rstest]
+#[case::edited_by_hand(7, 5, "True CalendarOutOfDate")]
+#[case::with_a_generation_that_cannot_be_raised(i64::MAX, 0, "True CalendarOutOfDate")]
+#[case::about_to_be_brought_up(6, 5, "True Open")]
+#[case::as_the_room_says(7, 2, "True Open")]
+fn a_room_whose_calendar_says_otherwise_tells(
+    #[case] generation: i64,
+    #[case] capacity: u32,
+    #[case] wanted: &str,
+) {
+    let (date, mut night) = night("2026-11-30", capacity, &[]);
+    night.room_generation = generation;
+    let status = shown(&room(), &[(date, night)]);
+    assert_eq!(says(&status.conditions, &ConditionType::Available), wanted);
+    if wanted != "True Open" {
+        let message = &status.conditions.get(&ConditionType::Available).unwrap().message;
+        assert!(message.contains(&format!("1 nights: 2026-11-30 ({capacity} instead of 2)")), "{message}");
+    }
+}
+
 #[test]
 fn a_full_room_is_not_oversold() {
     let status = shown(&room(), &[night("2026-11-30", 2, &[("a", 2)])]);

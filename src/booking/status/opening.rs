@@ -7,6 +7,7 @@ use innkeeper_api::{
 use jiff::Timestamp;
 
 use super::End;
+use super::closing::{cancelling, withdrawing};
 use super::draft::{Draft, again};
 use crate::terms::Refusal;
 
@@ -74,6 +75,51 @@ pub fn undecided(before: &ReservationStatus, end: End, at: Timestamp, now: Times
         draft.stalled(reason, message);
     }
     draft.fact(fact, None, None).done()
+}
+
+/// Booked once, and its status was wiped by hand; what was agreed cannot be derived again. A person must look.
+#[must_use]
+pub fn terms_lost(before: &ReservationStatus, why: &str, now: Timestamp) -> ReservationStatus {
+    let message = format!(
+        "The nights of this stay are held, and its status was taken away; what was agreed cannot be found out again: {why} Let the Room take it as it did, or cancel or delete it: everything that was paid goes back."
+    );
+    let mut draft = Draft::of(before, now);
+    draft.status.phase = Some(Phase::Pending);
+    without_terms(&mut draft, &message)
+        .set(C::Settled, False, Reason::InProgress, "Waiting for a person.")
+        .stalled(Reason::TermsLost, &message)
+        .done()
+}
+
+fn without_terms<'a>(draft: &'a mut Draft, message: &str) -> &'a mut Draft {
+    draft
+        .set(C::Accepted, Unknown, Reason::TermsLost, message)
+        .set(C::Paid, Unknown, Reason::TermsLost, "Whether it was paid is not on record any more.")
+        .set(C::Allocated, Unknown, Reason::TermsLost, "Nights are held, and are not on record any more.")
+}
+
+/// Given up when nobody knows any more what was agreed: what was charged since `charged` is looked for, and all of it goes
+/// back.
+#[must_use]
+pub fn given_up_without_terms(
+    before: &ReservationStatus,
+    end: End,
+    at: Timestamp,
+    charged: Option<Timestamp>,
+    now: Timestamp,
+) -> ReservationStatus {
+    let mut draft = Draft::of(before, now);
+    draft.status.payment = charged.map(|since| PaymentStatus {
+        attempt: Some(1),
+        attempted_at: Some(since),
+        ..PaymentStatus::default()
+    });
+    without_terms(&mut draft, "What was agreed was lost with the status.");
+    let status = draft.done();
+    match end {
+        End::Withdrawn => withdrawing(&status, at, now),
+        _ => cancelling(&status, Decision { at, refund_percent: 100 }, now),
+    }
 }
 
 /// Accepted at this price: the intent, stored before anything is sent. Where the nights come first, nothing may be sent

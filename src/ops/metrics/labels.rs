@@ -60,6 +60,8 @@ labels! {
         RefundFailed = "RefundFailed",
         /// A confirmed stay has lost nights that others hold.
         NightsLost = "NightsLost",
+        /// What was agreed on a booked stay was lost with its status.
+        TermsLost = "TermsLost",
     }
 
     /// When a changed field of the configuration takes effect.

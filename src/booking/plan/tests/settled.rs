@@ -133,11 +133,27 @@ fn a_hand_in_the_status_of_a_booked_stay_is_mended(#[case] edit: fn(&mut Reserva
 /// Nobody is refused, and nothing given up, on a status that somebody has wiped.
 #[rstest]
 #[case::what_can_still_be_had_is_taken_up_again(new().in_calendars().with_finalizer(), "write InProgress InProgress")]
-#[case::what_cannot_waits_for_a_person(
-    new().in_calendars().with_finalizer().at("2026-12-02T12:00:00Z").fresh(), "poll")]
+#[case::what_may_be_refused_on_an_old_view_of_the_room_is_not(too_late(), "read the Room")]
+#[case::what_cannot_be_had_any_more_waits_for_a_person(too_late().fresh(), "write InProgress TermsLost")]
+#[case::which_is_said_once(too_late().fresh().written(), "poll")]
+#[case::and_ends_no_sooner_where_its_room_is_gone(too_late().without_room().fresh(), "write InProgress TermsLost")]
+#[case::nor_where_that_cannot_be_sold(
+    too_late().with_room(RoomSpec { time_zone: "Mars/Base".to_owned(), ..room() }).fresh(), "write InProgress TermsLost")]
+#[case::until_it_can_be_had(
+    too_late().fresh().written().at(crate::fixtures::NOW), "write InProgress InProgress")]
+#[case::cancelled_its_money_is_looked_for(too_late().cancelled(), "write Cancelling Cancelling")]
+#[case::deleted_too(too_late().deleted(LATER), "write Withdrawing Withdrawing")]
+#[case::by_what_was_charged_since_it_was_made(too_late().cancelled().written(), "look for #1 by list")]
+#[case::which_goes_back(too_late().cancelled().written().looked(Some(captured())), "refund #1 24000 of pi_1")]
+#[case::the_desk_has_nothing_to_give_back(too_late().at_the_desk().cancelled().written(), RELEASE)]
 #[case::an_old_one_is_looked_up_before_it_is_charged(old().accepted_now(), "look for #1 by list")]
 fn a_status_that_was_wiped(#[case] known: Known, #[case] then: &str) {
     assert_eq!(known.then(), then);
+}
+
+/// Booked, its status wiped, and its day of arrival is over.
+fn too_late() -> Known {
+    new().in_calendars().with_finalizer().at("2026-12-02T12:00:00Z")
 }
 
 /// Made a day ago.

@@ -43,6 +43,27 @@ fn a_new_generation_earns_one_write(#[case] known: Known) {
     assert_eq!(stamped, before, "nothing but the stamp");
 }
 
+/// What people read follows from what decides; another version's word is left alone.
+#[rstest]
+#[case::booked(new().confirmed())]
+#[case::rejected(closed())]
+#[case::refund_pending(
+    new().rejecting().looked(Some(refunds(&[(24_000, RefundState::Pending, Some(1))]))).written())]
+#[case::provider_away(new().just_accepted().learn(Answer::Charge(Err(unreachable()))).written())]
+fn a_phase_that_somebody_edited_is_put_right(#[case] known: Known) {
+    let before = known.reservation.status.clone().unwrap();
+    for phase in [None, Some(Phase::Pending)] {
+        let mut edited = known.clone();
+        edited.reservation.status.as_mut().unwrap().phase = phase;
+        let mended = edited.written();
+        assert_eq!(mended.reservation.status, Some(before.clone()));
+        assert!(matches!(mended.next(), Plan::Wait(_)));
+    }
+    let mut foreign = known;
+    foreign.reservation.status.as_mut().unwrap().phase = Some(Phase::Unknown("Expired".to_owned()));
+    assert!(matches!(foreign.next(), Plan::Wait(_)));
+}
+
 #[rstest]
 #[case::no_status_at_all(None)]
 #[case::as_the_crd_defaults_it(Some(ReservationStatus::default()))]
