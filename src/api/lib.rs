@@ -33,6 +33,8 @@ pub const GROUP: &str = "innkeeper.dev";
 pub const VERSION: &str = "v1alpha1";
 /// Keeps a Reservation until its money and its nights are settled.
 pub const FINALIZER: &str = "innkeeper.dev/settle";
+/// Keeps a Reservation until its last facts are published, and filed where there is an archive.
+pub const RELAY_FINALIZER: &str = "innkeeper.dev/relay";
 
 /// Annotation of a Reservation by which a person has a refund that failed tried again. Its value is the number of the
 /// attempt that it allows, one more than the one that failed: so it allows one attempt, however often it is applied.

@@ -99,6 +99,13 @@ impl<'a> Context<'a> {
         self.observed.settings.finalizers.iter().filter(|f| !self.has_finalizer(f)).cloned().collect()
     }
 
+    /// The same without the operator's own: what ends before anything was touched needs none of it, but whoever else has
+    /// one must learn of the end before the object can go.
+    fn missing_finalizers_of_others(&self) -> Vec<String> {
+        let ours = self.observed.settings.finalizers.first();
+        self.missing_finalizers().into_iter().filter(|finalizer| Some(finalizer) != ours).collect()
+    }
+
     /// What was agreed to be collected here, in minor units.
     fn amount(&self) -> i64 {
         self.status.quote.as_ref().map_or(0, |q| q.collect_online)

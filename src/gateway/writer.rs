@@ -43,16 +43,19 @@ impl Writer {
         Self { client, breaker }
     }
 
-    /// Asks for a stay. It is born with the operator's finalizer, which saves a write.
+    /// Asks for a stay. It is born with the operator's finalizer and those that every Reservation gets besides, which
+    /// saves a write.
     pub async fn book(
         &self,
         namespace: &str,
         name: &str,
         spec: ReservationSpec,
+        besides: &[String],
         within: Duration,
     ) -> Result<Reservation, WriteError> {
         let mut reservation = Reservation::new(name, spec);
-        reservation.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+        let ours = std::iter::once(FINALIZER.to_owned());
+        reservation.metadata.finalizers = Some(ours.chain(besides.iter().cloned()).collect());
         let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
         self.call(within, self.api(namespace).create(&params, &reservation)).await
     }

@@ -1,6 +1,6 @@
 //! Before there is a price: the Room is found, the stay accepted or refused, the intent stored.
 
-use innkeeper_api::{Quote, Reason, Room};
+use innkeeper_api::{Quote, Reason, ReservationStatus, Room};
 use jiff::Timestamp;
 
 use super::Context;
@@ -16,7 +16,7 @@ pub(super) fn plan(context: &Context<'_>) -> Plan {
     }
     if let Some(end) = undecided_end(context) {
         let at = context.deleted_at().unwrap_or(context.now);
-        return Plan::Write(Box::new(status::undecided(&context.status, end, at, context.now)));
+        return ended(context, status::undecided(&context.status, end, at, context.now));
     }
     // A missing answer is no refusal: GitOps applies in any order, so a Room is waited for until the deadline.
     let room = match context.observed.room {
@@ -96,7 +96,7 @@ fn wait(context: &Context<'_>, reason: Reason, what: &str) -> Plan {
             reason: Reason::TimedOut,
             message: format!("{what} It was waited for until the deadline."),
         };
-        return Plan::Write(Box::new(status::refused(&context.status, &refusal, context.now)));
+        return ended(context, status::refused(&context.status, &refusal, context.now));
     }
     let message = format!("{what} It is waited for until the deadline.");
     let waiting = status::waiting(&context.status, reason, &message, deadline, context.now);
@@ -107,11 +107,17 @@ fn wait(context: &Context<'_>, reason: Reason, what: &str) -> Plan {
     context.write_or(waiting, Plan::Wait(Wake::At(deadline)))
 }
 
+/// The end, before anything was touched. Whoever has a finalizer besides the operator has it on by then.
+fn ended(context: &Context<'_>, end: ReservationStatus) -> Plan {
+    let missing = context.missing_finalizers_of_others();
+    if missing.is_empty() { Plan::Write(Box::new(end)) } else { Plan::Do(Effect::AddFinalizers(missing)) }
+}
+
 fn decide(context: &Context<'_>, room: &Room, sellable: &SellableRoom<'_>) -> Plan {
     match terms(context, room, sellable) {
         // A refusal is final, so it is not given on a view of the Room that may be old.
         Err(_) if !context.observed.known.room_is_fresh => Plan::Do(Effect::ReadRoom),
-        Err(refusal) => Plan::Write(Box::new(status::refused(&context.status, &refusal, context.now))),
+        Err(refusal) => ended(context, status::refused(&context.status, &refusal, context.now)),
         Ok(quote) => begin(context, quote),
     }
 }

@@ -141,7 +141,8 @@ pub(crate) async fn book(
         }
         return Err(turned_down(&declined));
     }
-    let made = match door.writer.book(&property, &name, stay.clone(), within).await {
+    let besides = door.config.current().operator.extra_finalizers.clone();
+    let made = match door.writer.book(&property, &name, stay.clone(), &besides, within).await {
         Ok(made) => StayView::of(made),
         Err(WriteError::Exists) => {
             let made = door.writer.read(&property, &name, within).await.map_err(|e| door.unwritten(e))?;

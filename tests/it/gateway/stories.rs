@@ -1,5 +1,6 @@
 //! The three stories, by HTTP.
 
+use kube::ResourceExt;
 use serde_json::json;
 
 use super::front::{ACME, Front, stay};
@@ -122,4 +123,18 @@ async fn a_booking_under_way_counts_as_taken_before_its_nights_are() {
     let _operator = hotel.operator();
     assert_eq!(front.settled(&path, ACME).await["phase"], "Cancelled");
     assert_eq!(hotel.money_kept().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_is_born_with_every_finalizer_that_the_configuration_names() {
+    let hotel = Hotel::open("door-born").await;
+    hotel.room("suite", 1).await;
+    let mut config = super::front::config(&hotel);
+    config.operator.extra_finalizers = vec![innkeeper_api::RELAY_FINALIZER.to_owned()];
+    let front = Front::start(&hotel, config, hotel.client.clone()).await;
+    front.ready().await;
+    let booked = front.book(ACME, "key-of-anna", &stay("suite")).await;
+    assert_eq!(booked.status, 201, "{booked:?}");
+    let object = hotel.reservations().get(booked.body["name"].as_str().unwrap()).await.unwrap();
+    assert_eq!(object.finalizers(), [innkeeper_api::FINALIZER, innkeeper_api::RELAY_FINALIZER]);
 }

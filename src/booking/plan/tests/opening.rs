@@ -49,6 +49,21 @@ fn next(#[case] known: Known, #[case] then: &str) {
     assert_eq!(known.then(), then);
 }
 
+/// Its end would be lost to whoever publishes it, were it deleted before that.
+#[rstest]
+#[case::refused(too_dear().fresh(), "write Rejected PriceAboveMax")]
+#[case::timed_out(waiting().at(DEADLINE).fresh(), "write Rejected TimedOut")]
+#[case::cancelled(new().cancelled(), "write Cancelled Cancelled")]
+fn one_that_ends_early_has_the_finalizers_of_others_and_not_ours(
+    #[case] mut known: Known,
+    #[case] then: &str,
+) {
+    known.settings.finalizers.push("innkeeper.dev/relay".to_owned());
+    assert_eq!(known.then(), "add innkeeper.dev/relay");
+    known.reservation.metadata.finalizers = Some(vec!["innkeeper.dev/relay".to_owned()]);
+    assert_eq!(known.then(), then);
+}
+
 #[test]
 fn every_finalizer_is_on_before_the_intent_is_stored() {
     let mut known = new();
