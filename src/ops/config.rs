@@ -8,6 +8,7 @@ mod formats;
 mod gateway;
 mod locate;
 mod reference;
+mod relay;
 pub mod rules;
 pub mod span;
 pub mod watch;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use error::{ConfigError, Fault};
 pub use gateway::{Ending, Gateway, Limits, Model, Rates, WriteBreaker};
+pub use relay::{EventFile, EventMode, Kafka, Receiver, Relay};
 pub use watch::{Change, ConfigWatch};
 
 /// Everything that can be set. An empty file is this type's default.
@@ -39,6 +41,10 @@ pub struct Config {
     /// The guests' door: REST for guests and partners, answered from watches.
     #[serde(deserialize_with = "or_default")]
     pub gateway: Gateway,
+    /// What publishes every fact of a Reservation as an event. Each of `file`, `http` and `kafka` that is set is a sink
+    /// of its own; `docs/events.md` says what goes out.
+    #[serde(deserialize_with = "or_default")]
+    pub relay: Relay,
     /// Probes and metrics.
     #[serde(deserialize_with = "or_default")]
     pub http: Http,

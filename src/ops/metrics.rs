@@ -6,6 +6,7 @@
 
 mod gateway;
 mod labels;
+mod relay;
 mod shared;
 
 use std::sync::Arc;
@@ -68,6 +69,23 @@ struct Inner {
     batch_size: Histogram,
     status_writes: Family<StatusLabels, Counter>,
     gateway: gateway::Gateway,
+    relay: relay::Relay,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Operator,
+    Gateway,
+    Relay,
+    All,
+}
+
+impl Part {
+    /// The first where this part is that one, else the second.
+    fn chosen<'a>(self, that: Self, ours: &'a mut Registry, aside: &'a mut Registry) -> &'a mut Registry {
+        if self == that || self == Self::All { ours } else { aside }
+    }
 }
 
 /// Counts one reconcile as running until it is dropped, however it ends.
@@ -91,23 +109,35 @@ impl Metrics {
     /// An operator's; `version` is the program's.
     #[must_use]
     pub fn new(version: &'static str) -> Self {
-        Self::build(version, false)
+        Self::build(version, Part::Operator)
     }
 
     /// A gateway's: with what it counts, and without what only an operator does.
     #[must_use]
     pub fn of_gateway(version: &'static str) -> Self {
-        Self::build(version, true)
+        Self::build(version, Part::Gateway)
     }
 
-    fn build(version: &'static str, of_gateway: bool) -> Self {
+    /// A relay's: with what it counts, and nothing of the others'.
+    #[must_use]
+    pub fn of_relay(version: &'static str) -> Self {
+        Self::build(version, Part::Relay)
+    }
+
+    /// Of a process that is all of them.
+    #[must_use]
+    pub fn of_all(version: &'static str) -> Self {
+        Self::build(version, Part::All)
+    }
+
+    fn build(version: &'static str, part: Part) -> Self {
         // The names below are without `_total` and `_info`: the encoder adds these. What this process does not do goes
         // aside and is never shown: a zero there would say that it is well.
         let (mut registry, mut aside) = (Registry::default(), Registry::default());
         let shared = Shared::new(&mut registry, version);
-        let (to, gateways) =
-            if of_gateway { (&mut aside, &mut registry) } else { (&mut registry, &mut aside) };
-        let gateway = gateway::Gateway::new(gateways);
+        let gateway = gateway::Gateway::new(part.chosen(Part::Gateway, &mut registry, &mut aside));
+        let relay = relay::Relay::new(part.chosen(Part::Relay, &mut registry, &mut aside));
+        let to = part.chosen(Part::Operator, &mut registry, &mut aside);
         let inner = Inner {
             reconciles: register(to, "controller_runtime_reconcile", "Reconciles, by result"),
             reconcile_errors: register(to, "controller_runtime_reconcile_errors", "Failed reconciles"),
@@ -161,6 +191,7 @@ impl Metrics {
             status_writes: register(to, "innkeeper_status_writes", "Writes of a status"),
             shared,
             gateway,
+            relay,
             registry,
         };
         let metrics = Self(Arc::new(inner));

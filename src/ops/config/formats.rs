@@ -3,6 +3,7 @@
 //! Each check answers with what to write instead. None looks anything up.
 
 use axum::http::Uri;
+use serde_json::Value;
 
 use super::error::is_key;
 
@@ -85,4 +86,64 @@ pub(super) fn check_file(text: &str) -> Result<(), String> {
         );
     }
     if text.is_empty() { Err("the path of a file is missing".to_owned()) } else { Ok(()) }
+}
+
+/// A type of events, or how several begin.
+pub(super) fn check_event_type(text: &str) -> Result<(), String> {
+    let beginning = text.strip_suffix('*').unwrap_or(text);
+    let fits = |c: char| c.is_ascii_lowercase() || c == '.';
+    if !text.is_empty() && beginning.chars().all(fits) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{text}` is no type of events; write one like dev.innkeeper.reservation.confirmed, or dev.innkeeper.reservation.*"
+    ))
+}
+
+/// A host and a port.
+pub(super) fn check_broker(text: &str) -> Result<(), String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
+    if !host.is_empty() && host.chars().all(fits) && port.parse::<u16>().is_ok_and(|port| port > 0) {
+        return Ok(());
+    }
+    Err(format!("`{text}` is no broker; give its host and port, like kafka:9092"))
+}
+
+/// The name of a topic, as Kafka allows it.
+pub(super) fn check_topic(text: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if (1..=249).contains(&text.len()) && text.chars().all(fits) && !matches!(text, "." | "..") {
+        return Ok(());
+    }
+    Err(format!("`{text}` is no name of a topic; use at most 249 letters, digits, `.`, `_` and `-`"))
+}
+
+/// What is wrong with a receiver's own fields, by their names.
+pub(super) fn check_receiver(receiver: &Value) -> Vec<(String, String)> {
+    let mut broken = Vec::new();
+    let text = |field: &str| receiver[field].as_str();
+    let name = text("name").unwrap_or_default();
+    if !is_label(name) || matches!(name, "file" | "kafka") {
+        let why = format!(
+            "`{name}` is no name of a receiver; use at most 63 small letters, digits and inner dashes, and neither file nor kafka"
+        );
+        broken.push(("name".to_owned(), why));
+    }
+    let url = text("url").unwrap_or_default();
+    let there = url.parse::<Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+    });
+    if !there {
+        // Not shown: somebody may have put a password into it.
+        let why = "this is no address of a receiver; give http:// or https://, a host, and perhaps a port and a path";
+        broken.push(("url".to_owned(), why.to_owned()));
+    }
+    for field in ["secretFile", "caFile"] {
+        if let Some(Err(why)) = text(field).map(check_file) {
+            broken.push((field.to_owned(), why));
+        }
+    }
+    broken
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::formats::{
-    check_file, check_finalizer, check_label, check_origin, check_page_origin, check_subdomain,
+    check_broker, check_event_type, check_file, check_finalizer, check_label, check_origin,
+    check_page_origin, check_receiver, check_subdomain, check_topic,
 };
 use super::{Config, span};
 use crate::telemetry;
@@ -38,6 +39,10 @@ pub(super) enum Rule {
     Finalizers { most: usize },
     Origin,
     PageOrigins { most: usize },
+    EventTypes { most: usize },
+    Receivers { most: usize },
+    Brokers { most: usize },
+    Topic,
     File,
     OptionalFile,
     YesOrNo,
@@ -118,6 +123,17 @@ pub(super) const FIELDS: &[Field] = &[
     live("gateway.breaker.writeTimeout", Rule::Span { min: MILLISECOND.saturating_mul(100), max: MINUTE }),
     at_start("gateway.ending.linger", Rule::Span { min: MILLISECOND, max: MINUTE }),
     at_start("gateway.ending.drain", Rule::Span { min: MILLISECOND, max: MINUTE.saturating_mul(5) }),
+    at_start("relay.state", Rule::File),
+    at_start("relay.watchNamespaces", Rule::Namespaces { most: 100 }),
+    at_start("relay.http", Rule::Receivers { most: 32 }),
+    at_start("relay.file.path", Rule::OptionalFile),
+    at_start("relay.file.types", Rule::EventTypes { most: 32 }),
+    at_start("relay.kafka.brokers", Rule::Brokers { most: 32 }),
+    at_start("relay.kafka.topic", Rule::Topic),
+    at_start("relay.kafka.propertiesFile", Rule::OptionalFile),
+    at_start("relay.kafka.types", Rule::EventTypes { most: 32 }),
+    live("relay.retry.initial", Rule::Span { min: MILLISECOND.saturating_mul(10), max: HOUR }),
+    live("relay.retry.max", Rule::Span { min: MILLISECOND.saturating_mul(10), max: HOUR.saturating_mul(24) }),
     at_start("http.listen", Rule::Listen),
     at_start("log.format", Rule::LogFormat),
     live("log.filter", Rule::LogFilter),
@@ -141,7 +157,17 @@ pub(super) fn check(config: &Config) -> Vec<Broken> {
 /// Rules about two fields at once; only looked at once each is right by itself.
 fn check_together(config: &Config) -> impl Iterator<Item = Broken> {
     let (lease, payments, model) = (&config.operator.lease, &config.payments, &config.gateway.model);
+    let retry = &config.relay.retry;
     let pairs = [
+        (
+            retry.initial > retry.max,
+            ["relay.retry.initial", "relay.retry.max"],
+            format!(
+                "the first wait of {} is longer than the longest of {}; let initial be at most max",
+                span::format(retry.initial),
+                span::format(retry.max)
+            ),
+        ),
         (
             lease.renew * 2 > lease.duration,
             ["operator.lease.renew", "operator.lease.duration"],
@@ -236,6 +262,10 @@ impl Rule {
             Self::ObjectName => check_subdomain(text),
             Self::Origin => check_origin(text),
             Self::PageOrigins { most } => return check_list(value, *most, check_page_origin),
+            Self::EventTypes { most } => return check_list(value, *most, check_event_type),
+            Self::Brokers { most } => return check_list(value, *most, check_broker),
+            Self::Receivers { most } => return check_receivers(value, *most),
+            Self::Topic => check_topic(text),
             Self::File | Self::OptionalFile => check_file(text),
             Self::LogFilter => telemetry::check_filter(text),
             // Their types allow nothing wrong.
@@ -273,6 +303,17 @@ impl fmt::Display for Rule {
             Self::PageOrigins { most } => {
                 write!(f, "a list of at most {most} origins, like https://booking.example.com")
             }
+            Self::EventTypes { most } => {
+                write!(
+                    f,
+                    "a list of at most {most} types, like dev.innkeeper.reservation.confirmed or dev.innkeeper.reservation.*"
+                )
+            }
+            Self::Receivers { most } => {
+                write!(f, "a list of at most {most} receivers, each with a name of its own and a url")
+            }
+            Self::Brokers { most } => write!(f, "a list of at most {most} hosts with ports, like kafka:9092"),
+            Self::Topic => f.write_str("at most 249 letters, digits, `.`, `_` and `-`"),
             Self::File => f.write_str("the path of a file"),
             Self::OptionalFile => f.write_str("the path of a file, or nothing"),
             Self::YesOrNo => f.write_str("`true` or `false`"),
@@ -281,6 +322,42 @@ impl fmt::Display for Rule {
             Self::LogFilter => f.write_str("a level, or pairs like `kube=warn`, separated by commas"),
         }
     }
+}
+
+/// What is wrong with receivers: each by itself, and names that are there twice.
+fn check_receivers(value: &Value, most: usize) -> Vec<(String, String)> {
+    let receivers: &[Value] = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    if receivers.len() > most {
+        return vec![(
+            String::new(),
+            format!("{} receivers are too many; give at most {most}", receivers.len()),
+        )];
+    }
+    let mut broken = Vec::new();
+    for (at, receiver) in receivers.iter().enumerate() {
+        let name = &receiver["name"];
+        if receivers[..at].iter().any(|other| other["name"] == *name) {
+            broken.push((
+                format!("[{at}].name"),
+                format!("{name} is there twice; give each receiver a name of its own"),
+            ));
+        }
+        let faults = check_receiver(receiver).into_iter().chain(receiver_lists(receiver));
+        broken.extend(faults.map(|(field, reason)| (format!("[{at}].{field}"), reason)));
+    }
+    broken
+}
+
+fn receiver_lists(receiver: &Value) -> Vec<(String, String)> {
+    let types = Rule::EventTypes { most: 32 }.check(&receiver["types"]);
+    let namespaces = Rule::Namespaces { most: 100 }.check(&receiver["namespaces"]);
+    let timeout = Rule::Span { min: MILLISECOND.saturating_mul(100), max: MINUTE.saturating_mul(5) };
+    let timeout = timeout.check(&receiver["timeout"]);
+    let named =
+        |name: &'static str| move |(item, reason): (String, String)| (format!("{name}{item}"), reason);
+    let types = types.into_iter().map(named("types"));
+    let namespaces = namespaces.into_iter().map(named("namespaces"));
+    types.chain(namespaces).chain(timeout.into_iter().map(named("timeout"))).collect()
 }
 
 fn check_list(value: &Value, most: usize, item: fn(&str) -> Result<(), String>) -> Vec<(String, String)> {

@@ -57,6 +57,15 @@ gateway:
   model: {watchFor: 8s, staleAfter: 9s, ownWritesWithin: 1s}
   breaker: {failures: 2, openFor: 3s, writeTimeout: 4s}
   ending: {linger: 1s, drain: 2s}
+relay:
+  state: /run/relay
+  watchNamespaces: [annex]
+  file: {path: /run/events, types: ['dev.innkeeper.room.*']}
+  http:
+    - {name: desk, url: 'https://desk.example.com/told', mode: binary, secretFile: /run/secret, caFile: /run/ca, timeout: 3s, types: [dev.innkeeper.reservation.confirmed], namespaces: [annex]}
+    - {name: night, url: 'http://night:8080'}
+  kafka: {brokers: ['kafka:9092'], topic: stays, propertiesFile: /run/properties, types: ['*']}
+  retry: {initial: 1s, max: 2s}
 http: {listen: '[::]:9090'}
 log: {format: json, filter: 'info,kube=warn'}
 ",
@@ -108,6 +117,40 @@ log: {format: json, filter: 'info,kube=warn'}
             model: Model { watch_for: seconds(8), stale_after: seconds(9), own_writes_within: seconds(1) },
             breaker: WriteBreaker { failures: 2, open_for: seconds(3), write_timeout: seconds(4) },
             ending: Ending { linger: seconds(1), drain: seconds(2) },
+        },
+        relay: Relay {
+            state: "/run/relay".into(),
+            watch_namespaces: vec!["annex".into()],
+            file: EventFile { path: Some("/run/events".into()), types: vec!["dev.innkeeper.room.*".into()] },
+            http: vec![
+                Receiver {
+                    name: "desk".into(),
+                    url: "https://desk.example.com/told".into(),
+                    mode: EventMode::Binary,
+                    secret_file: Some("/run/secret".into()),
+                    ca_file: Some("/run/ca".into()),
+                    timeout: seconds(3),
+                    types: vec!["dev.innkeeper.reservation.confirmed".into()],
+                    namespaces: vec!["annex".into()],
+                },
+                Receiver {
+                    name: "night".into(),
+                    url: "http://night:8080".into(),
+                    mode: EventMode::Structured,
+                    secret_file: None,
+                    ca_file: None,
+                    timeout: seconds(10),
+                    types: vec![],
+                    namespaces: vec![],
+                },
+            ],
+            kafka: Kafka {
+                brokers: vec!["kafka:9092".into()],
+                topic: "stays".into(),
+                properties_file: Some("/run/properties".into()),
+                types: vec!["*".into()],
+            },
+            retry: Backoff { initial: seconds(1), max: seconds(2) },
         },
         http: Http { listen: "[::]:9090".parse().unwrap() },
         log: Log { format: LogFormat::Json, filter: "info,kube=warn".into() },
@@ -238,6 +281,43 @@ fn a_value_that_makes_no_sense_is_refused_where_it_stands(
     "gateway.allowedOrigins[1]",
     2,
     "write it as browsers do"
+)]
+#[case(
+    "relay:\n  kafka:\n    brokers: ['kafka:9092', kafka]\n",
+    "relay.kafka.brokers[1]",
+    3,
+    "host and port"
+)]
+#[case("relay:\n  file: {types: [Confirmed]}\n", "relay.file.types[0]", 2, "no type of events")]
+#[case(
+    "relay:\n  http:\n    - {name: a, url: 'http://a'}\n    - {name: a, url: 'http://b'}\n",
+    "relay.http[1].name",
+    4,
+    "is there twice"
+)]
+#[case(
+    "relay:\n  http:\n    - {name: file, url: 'http://a'}\n",
+    "relay.http[0].name",
+    3,
+    "neither file nor kafka"
+)]
+#[case(
+    "relay:\n  http:\n    - {name: a, url: 'ftp://a'}\n",
+    "relay.http[0].url",
+    3,
+    "no address of a receiver"
+)]
+#[case(
+    "relay:\n  http:\n    - {name: a, url: 'http://a', timeout: 1ms}\n",
+    "relay.http[0].timeout",
+    3,
+    "out of range"
+)]
+#[case(
+    "relay:\n  http:\n    - {name: a, url: 'http://a', types: ['!']}\n",
+    "relay.http[0].types[0]",
+    3,
+    "no type of events"
 )]
 #[case("operator:\n  extraFinalizers: [relay]\n", "operator.extraFinalizers[0]", 2, "like example.com/name")]
 #[case(
