@@ -20,6 +20,8 @@ enum Command {
     Operator(commands::operator::OperatorArgs),
     /// Run the guests' door: REST for guests and partners
     Gateway(commands::gateway::GatewayArgs),
+    /// Publish every fact of every Reservation as an event, at least once and in order
+    Relay(commands::relay::RelayArgs),
     /// Run, show or disturb the embedded payment provider (test money only)
     Payments(innkeeper_payments::sandbox::cli::PaymentsArgs),
     /// Run everything in one process, for a laptop
@@ -38,6 +40,7 @@ async fn main() -> ExitCode {
     let result = match cli.command {
         Command::Operator(args) => commands::operator::run(args).await,
         Command::Gateway(args) => commands::gateway::run(args).await,
+        Command::Relay(args) => commands::relay::run(args).await,
         Command::Payments(args) => commands::payments(args).await,
         Command::Dev(args) => commands::dev::run(args).await,
         Command::Crd(args) => commands::crd::run(&args),

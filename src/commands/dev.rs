@@ -1,4 +1,4 @@
-//! `innkeeper dev`: the operator and the embedded payment provider in one process, for a laptop.
+//! `innkeeper dev`: the operator, the embedded payment provider and the relay in one process, for a laptop.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use innkeeper_api::RELAY_FINALIZER;
 use innkeeper_operator::client;
 use innkeeper_ops::config::{Config, ConfigWatch, watch};
 use innkeeper_ops::metrics::Metrics;
@@ -22,6 +23,7 @@ use kube::{Api, Client};
 
 use super::Outcome;
 use super::operator::{Parts, kube_config};
+use super::relay::Beside;
 
 /// How everything is started.
 #[derive(Args)]
@@ -29,10 +31,10 @@ pub struct DevArgs {
     /// Kubeconfig of the cluster to work on; it must be named, so that no other is touched by mistake
     #[arg(long, value_name = "FILE")]
     kubeconfig: PathBuf,
-    /// Folder for the payment ledger and its key
+    /// Folder for the payment ledger and its key, and for the events and the relay's state
     #[arg(long, value_name = "FOLDER", default_value = ".innkeeper")]
     state: PathBuf,
-    /// Configuration file; `payments.endpoint` and `payments.keyFile` in it are not used here
+    /// Configuration file; `payments.endpoint`, `payments.keyFile` and `relay.state` in it are not used here
     #[arg(long, value_name = "FILE", env = "INNKEEPER_CONFIG")]
     config: Option<PathBuf>,
     /// Namespace for the installation's id; made when it is not there
@@ -51,9 +53,9 @@ pub struct DevArgs {
 
 /// Runs everything until SIGTERM or Ctrl-C.
 pub async fn run(args: DevArgs) -> Outcome {
-    let loaded = args.config.as_deref().map(Config::load).transpose()?.unwrap_or_default();
+    let mut loaded = args.config.as_deref().map(Config::load).transpose()?.unwrap_or_default();
     let telemetry = telemetry::init(&loaded.log)?;
-    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    let metrics = Metrics::of_all(env!("CARGO_PKG_VERSION"));
     let health = Health::new(Instant::now());
     let shutdown = Shutdown::on_signals(health.clone())?;
     std::fs::create_dir_all(&args.state)
@@ -75,13 +77,26 @@ pub async fn run(args: DevArgs) -> Outcome {
     make_namespace(&client, &args.namespace).await?;
     let config = match &args.config {
         Some(file) => ConfigWatch::start(file, &metrics, watch::EVERY, shutdown.token())?,
-        None => ConfigWatch::fixed(loaded),
+        None => {
+            loaded.operator.extra_finalizers.push(RELAY_FINALIZER.to_owned());
+            ConfigWatch::fixed(loaded)
+        }
     };
+    let config = Arc::new(config);
+    let relay = Beside {
+        client: client.clone(),
+        config: Arc::clone(&config),
+        namespace: args.namespace.clone(),
+        state: args.state.clone(),
+        metrics: metrics.clone(),
+        health: health.clone(),
+    };
+    let relay = tokio::spawn(relay.start(shutdown.token())?);
     let ready_file = args.ready_file.clone();
     // Of a run that was killed.
     args.ready_file.as_deref().map_or(Ok(()), remove)?;
     let parts = Parts {
-        config: Arc::new(config),
+        config,
         telemetry,
         metrics,
         health,
@@ -106,6 +121,8 @@ pub async fn run(args: DevArgs) -> Outcome {
         })
         .await;
     let removed = args.ready_file.as_deref().map_or(Ok(()), remove);
+    // What is on its way is in its queue too, should this take too long.
+    let _ = tokio::time::timeout(Duration::from_secs(10), relay).await;
     tokio::time::timeout(Duration::from_secs(10), payments.shutdown()).await.ok().transpose()?;
     outcome.and(removed)
 }

@@ -7,6 +7,7 @@ pub mod events;
 pub mod gateway;
 pub mod import;
 pub mod operator;
+pub mod relay;
 
 use std::error::Error;
 
