@@ -44,11 +44,12 @@ e2e: ## tests on the whole cluster that E2E_KUBECONFIG names (ONLY=word: those w
 bench: ## measures what a booking costs, how fast and with how much, and prints a table (ARGS=--quick: a tenth)
 	@hack/bench $(ARGS)
 
-generate: ## writes the generated files again (crds/, docs/api.md, docs/configuration.md, docs/openapi.json)
+generate: ## writes the generated files again (crds/, docs/api.md, docs/configuration.md, docs/openapi.json, docs/events/)
 	cargo run --quiet -- crd --output crds
 	cargo run --quiet -- crd --reference >docs/api.md
 	cargo run --quiet -- config reference >docs/configuration.md
 	cargo run --quiet -- gateway openapi >docs/openapi.json
+	cargo run --quiet -- relay schemas --output docs/events
 
 drift: ## fails if a generated file is not what the code says
 	cargo test --workspace --lib --test it -- drift:: the_reference_in_docs
