@@ -39,3 +39,19 @@ fn the_openapi_document_in_the_repository_is_that_of_the_code() {
         "docs/openapi.json is not what src/gateway says: run `make generate`"
     );
 }
+
+#[test]
+fn the_schemas_of_the_events_in_the_repository_are_those_of_the_types() {
+    let folder = Path::new(PROJECT).join("docs/events");
+    let mut wanted = BTreeSet::new();
+    for (name, schema) in innkeeper_relay::schemas::all() {
+        let stored = fs::read_to_string(folder.join(&name)).unwrap_or_default();
+        assert!(stored == schema, "docs/events/{name} is not what src/relay says: run `make generate`");
+        wanted.insert(name);
+    }
+    let found: BTreeSet<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(found, wanted, "docs/events has a file that no type stands for, or lacks one");
+}

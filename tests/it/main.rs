@@ -19,6 +19,7 @@ mod process;
 mod races;
 mod readme;
 mod recovery;
+mod relay;
 mod rules;
 mod stories;
 mod support;

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::support::hotel::Hotel;
 use crate::support::process::{Process, ends, innkeeper};
-use crate::support::{PATIENCE, control_plane};
+use crate::support::{PATIENCE, control_plane, eventually};
 
 /// The arguments for one hotel, with its state in a folder.
 fn arguments(hotel: &Hotel, folder: &TempDir) -> Vec<String> {
@@ -65,6 +65,10 @@ async fn it_books_ends_and_goes_on_with_the_same_ledger_after_a_restart() {
     hotel.settled("anna", Reason::Confirmed).await;
     let before = payments(&url, &folder).await;
     assert_eq!(before.len(), 1);
+    // The relay has told of it, into a file.
+    let told = || std::fs::read_to_string(folder.path().join("state/events.jsonl")).unwrap_or_default();
+    let confirmed = eventually(|| told().contains("\"type\":\"dev.innkeeper.reservation.confirmed\"")).await;
+    assert!(confirmed, "{}", told());
     assert_eq!(dev.terminate().await, Some(0), "{}", dev.log());
     let key = std::fs::read_to_string(folder.path().join("state/payments.key")).unwrap();
     assert!(!dev.log().contains(key.trim()), "the key is in the log");

@@ -1,0 +1,10 @@
+//! The relay on a real API server, with the real operator: what happens to a Reservation is told, all of it, in order.
+
+mod chaos;
+mod kafka;
+mod leaving;
+mod post;
+mod process;
+mod receivers;
+mod rights;
+mod stories;
