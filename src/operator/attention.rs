@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use innkeeper_api::{ConditionType, Reason, Reservation, ReservationStatus};
+use innkeeper_api::{ConditionType, Reason, ReservationStatus};
 use innkeeper_ops::metrics::{Metrics, WaitsFor};
-use kube::ResourceExt;
 
-use crate::cache::{Guarded, lock};
+use crate::cache::lock;
 
 /// The Reservations of a scope that wait for a person. What they add to the metric goes with it.
 pub struct Attention {
@@ -21,15 +20,12 @@ impl Attention {
         Self { metrics, by_uid: Mutex::default() }
     }
 
-    /// Takes a Reservation's event in.
-    pub fn see(&self, object: &Guarded<Reservation>, there: bool) {
-        let Some(uid) = object.uid() else { return };
-        let status = object.0.as_ref().ok().and_then(|r| r.status.as_ref());
-        let now = status.filter(|_| there).and_then(waits_for);
+    /// This one waits for a person, or for nobody, or is gone.
+    pub fn see(&self, uid: &str, now: Option<WaitsFor>) {
         let mut by_uid = lock(&self.by_uid);
         let before = match now {
-            Some(now) => by_uid.insert(uid, now),
-            None => by_uid.remove(&uid),
+            Some(now) => by_uid.insert(uid.to_owned(), now),
+            None => by_uid.remove(uid),
         };
         if before == now {
             return;
@@ -52,7 +48,7 @@ impl Drop for Attention {
 }
 
 /// What only a person can bring on, where it is that.
-fn waits_for(status: &ReservationStatus) -> Option<WaitsFor> {
+pub fn waits_for(status: &ReservationStatus) -> Option<WaitsFor> {
     match status.conditions.reason(&ConditionType::Stalled)? {
         Reason::RefundFailed => Some(WaitsFor::RefundFailed),
         Reason::NightsLost => Some(WaitsFor::NightsLost),

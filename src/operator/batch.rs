@@ -112,7 +112,7 @@ impl Book {
             if fresh || !self.view.contains_key(month) {
                 let name = month.calendar_name(&self.room.1);
                 let found = self.calendars.get_opt(&name).await?;
-                self.view.insert(*month, found);
+                self.view.insert(*month, found.map(bare));
             }
         }
         // After the calendars, so that none of them can rightly know a newer one.
@@ -205,7 +205,7 @@ impl Book {
             self.count(&calendar.name_any(), made.as_ref());
             let made = made?;
             self.written += size(&made);
-            self.view.insert(*month, Some(made));
+            self.view.insert(*month, Some(bare(made)));
         }
         Ok(())
     }
@@ -258,14 +258,13 @@ impl Book {
         // Replaced as a whole, with the resourceVersion it was read at: nothing unseen is written over.
         let mut next = before;
         next.spec = fields;
-        next.metadata.managed_fields = None;
         let params = PostParams { field_manager: Some(OPERATOR_MANAGER.to_owned()), ..PostParams::default() };
         let written =
             self.calendars.replace(&next.name_any(), &params, &next).await.map_err(WriteError::from);
         self.count(&next.name_any(), written.as_ref());
         let written = written?;
         self.written += size(&written);
-        self.view.insert(month, Some(written));
+        self.view.insert(month, Some(bare(written)));
         Ok(())
     }
 
@@ -293,6 +292,12 @@ fn labels(room_uid: &str) -> BTreeMap<String, String> {
         ("app.kubernetes.io/part-of".to_owned(), "innkeeper".to_owned()),
         (UID_LABEL.to_owned(), room_uid.to_owned()),
     ])
+}
+
+/// Without who set which field, which takes more memory than all the rest. Not sent back either: the API server knows.
+fn bare(mut calendar: RoomCalendar) -> RoomCalendar {
+    calendar.metadata.managed_fields = None;
+    calendar
 }
 
 fn size(calendar: &RoomCalendar) -> u64 {

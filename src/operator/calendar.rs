@@ -4,25 +4,23 @@
 
 use std::sync::Arc;
 
-use innkeeper_api::{Month, RoomCalendar};
+use innkeeper_api::Month;
 use innkeeper_booking::allotment::Ask;
 use innkeeper_booking::inventory;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Preconditions};
-use kube::runtime::controller::Action;
 
-use crate::cache::{Guarded, key_of};
+use crate::cache::Key;
 use crate::error::{ReconcileError, WriteError};
+use crate::runner::Action;
 use crate::scope::Scope;
 
 /// Looks at one calendar.
-pub async fn reconcile(
-    seen: Arc<Guarded<RoomCalendar>>,
-    scope: Arc<Scope>,
-) -> Result<Action, ReconcileError> {
+pub async fn reconcile(key: Key, scope: Arc<Scope>) -> Result<Action, ReconcileError> {
+    let Some(seen) = scope.cache.calendar(&key) else { return Ok(Action::await_change()) };
     let Ok(calendar) = &seen.0 else { return Ok(Action::await_change()) };
-    let (namespace, _) = key_of(calendar);
+    let (namespace, _) = key;
     let room = (namespace.clone(), calendar.spec.room_name.clone());
     let cached = scope.cache.room(&room);
     let known = cached.as_deref().is_some_and(|g| g.uid().as_ref() == Some(&calendar.spec.room_uid));

@@ -21,7 +21,9 @@ mod queue;
 mod reservation;
 mod room;
 mod run;
+mod runner;
 mod scope;
+mod shelf;
 mod writes;
 
 pub use cashier::{Cashier, CashierConfig};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use innkeeper_booking::provider::{Intent, ProviderError, Tags};
-use innkeeper_booking::status::{Stage, stage};
+use innkeeper_booking::status::Stage;
 use innkeeper_ops::metrics::Metrics;
 use innkeeper_payments::driver::ListQuery;
 use jiff::{SignedDuration, Timestamp};
@@ -102,11 +102,9 @@ impl Sweep {
     }
 
     async fn look_for(&self, tags: &Tags) -> Found {
-        if let Some(key) = self.scope.cache.key_of_uid(&tags.uid) {
-            let cached = self.scope.cache.reservation(&key);
-            let status = cached.as_deref().and_then(|g| g.0.as_ref().ok()).and_then(|r| r.status.as_ref());
+        if let Some(key) = self.scope.cache.reservations.key_of_uid(&tags.uid) {
             // Who is booked may keep the money; of anybody else it is to be asked why it is still there.
-            if !status.is_some_and(|s| stage(s) == Stage::Confirmed) {
+            if self.scope.cache.reservations.stage_of_uid(&tags.uid) != Some(Stage::Confirmed) {
                 self.scope.wake_reservation.wake(&key);
             }
             return Found::There;

@@ -1,42 +1,29 @@
 //! The work queue of one controller: who is to be looked at, and with how much patience after a failure.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::fmt::Debug;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt};
-use kube::Resource;
-use kube::runtime::controller::ReconcileRequest;
-use kube::runtime::reflector::{Lookup, ObjectRef};
+use futures::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 
 use crate::cache::{Key, lock};
 
 /// Where a controller is told whom to look at.
-pub struct Wakers<K: Resource<DynamicType = ()> + Lookup<DynamicType = ()> + 'static> {
-    tx: mpsc::UnboundedSender<ObjectRef<K>>,
-}
+pub struct Wakers(mpsc::UnboundedSender<Key>);
 
-impl<K: Resource<DynamicType = ()> + Lookup<DynamicType = ()> + 'static> Wakers<K> {
+impl Wakers {
     /// A queue: its sending side, and the stream that a controller runs on.
-    pub fn new() -> (Self, impl Stream<Item = Result<ReconcileRequest<K>, Infallible>> + Send)
-    where
-        K: Send,
-    {
+    pub fn new() -> (Self, impl Stream<Item = Key> + Send + use<>) {
         let (tx, rx) = mpsc::unbounded_channel();
-        let stream = futures::stream::unfold(rx, |mut rx| async move {
-            let next: ObjectRef<K> = rx.recv().await?;
-            Some((Ok(ReconcileRequest::from(next)), rx))
-        });
-        (Self { tx }, stream.boxed())
+        let queue = stream::unfold(rx, |mut rx| async move { Some((rx.recv().await?, rx)) });
+        (Self(tx), queue.boxed())
     }
 
     /// Has the object looked at soon. A queue that has ended needs nobody.
     pub fn wake(&self, key: &Key) {
-        let _ = self.tx.send(ObjectRef::new(&key.1).within(&key.0));
+        let _ = self.0.send(key.clone());
     }
 }
 

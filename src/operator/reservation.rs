@@ -11,13 +11,13 @@ use innkeeper_booking::plan::plan;
 use innkeeper_booking::status::{End, Stage, stage};
 use innkeeper_ops::metrics::{Outcome, StatusKind, StatusWrite};
 use jiff::{SignedDuration, Timestamp};
-use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
 
-use crate::cache::{Guarded, Key, key_of};
+use crate::cache::Key;
 use crate::effects::{Done, perform};
 use crate::error::{ReconcileError, WriteError};
+use crate::runner::Action;
 use crate::scope::Scope;
 use crate::writes;
 
@@ -35,20 +35,20 @@ const NEW: SignedDuration = SignedDuration::from_mins(5);
 const AFTER_CONFLICT: Duration = Duration::from_millis(100);
 
 /// Looks at one Reservation.
-pub async fn reconcile(seen: Arc<Guarded<Reservation>>, scope: Arc<Scope>) -> Result<Action, ReconcileError> {
-    // One that does not decode was reported by the watch; another version of the operator wrote it.
-    let Ok(seen) = &seen.0 else { return Ok(Action::await_change()) };
+pub async fn reconcile(key: Key, scope: Arc<Scope>) -> Result<Action, ReconcileError> {
     // Right after the start a calendar that is not there yet would read as a month in which nothing is sold.
     if !scope.cache.is_whole() {
         return Ok(Action::requeue(Duration::from_millis(50)));
     }
-    let current = scope.written.newest(seen).unwrap_or_else(|| Arc::new(seen.clone()));
+    // One that does not decode was reported by the watch; another version of the operator wrote it.
+    let Some(seen) = scope.cache.reservation(&key) else { return Ok(Action::await_change()) };
+    let current = scope.written.newest(&seen).unwrap_or(seen);
     let settings = scope.settings();
     Pass {
         scope: &scope,
         settings,
         begun: (scope.clock)(),
-        key: key_of(seen),
+        key,
         current,
         room: RoomSeen::Cached,
         known: Knowledge::default(),
@@ -258,7 +258,11 @@ impl Pass<'_> {
             Wake::OnChange => {
                 self.scope.patience.forget(uid);
                 self.scope.polling.forget(uid);
-                Action::requeue(self.scope.resync())
+                // Those that are settled are looked at again in turn, and nothing is kept for that of each of them.
+                match self.current.status.as_ref().map(stage) {
+                    Some(Stage::Confirmed | Stage::Closed(_)) => Action::await_change(),
+                    _ => Action::requeue(self.scope.resync()),
+                }
             }
             Wake::At(at) => {
                 let left = at.duration_since((self.scope.clock)());

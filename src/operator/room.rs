@@ -9,30 +9,31 @@ use innkeeper_api::{Night, Room, RoomCalendar, RoomStatus, uid_of_holder};
 use innkeeper_booking::allotment::Ask;
 use innkeeper_booking::inventory;
 use innkeeper_booking::room::{SellableRoom, room_status};
-use innkeeper_booking::status::{Stage, stage};
+use innkeeper_booking::status::Stage;
 use innkeeper_ops::metrics::{StatusKind, StatusWrite};
 use jiff::civil::{Date, Time};
 use kube::ResourceExt;
-use kube::runtime::controller::Action;
 
-use crate::cache::{Guarded, Key, key_of, lock};
+use crate::cache::{Guarded, Key, lock};
 use crate::error::{ReconcileError, WriteError};
+use crate::runner::Action;
 use crate::scope::Scope;
 use crate::writes;
 
 /// Looks at one Room.
-pub async fn reconcile(seen: Arc<Guarded<Room>>, scope: Arc<Scope>) -> Result<Action, ReconcileError> {
+pub async fn reconcile(key: Key, scope: Arc<Scope>) -> Result<Action, ReconcileError> {
+    let Some(seen) = scope.cache.room(&key) else { return Ok(Action::await_change()) };
     let Ok(room) = &seen.0 else { return Ok(Action::await_change()) };
     // Right after the start a calendar that is not there yet would read as a month in which nothing is sold.
     if !scope.cache.is_whole() {
         return Ok(Action::requeue(Duration::from_millis(50)));
     }
-    let key = key_of(room);
     if let Some(rest) = too_soon(&scope, room) {
         return Ok(Action::requeue(rest));
     }
     let generation = room.metadata.generation.unwrap_or(0);
-    let calendars = calendars(&scope, &key);
+    let seen_calendars = calendars(&scope, &key);
+    let calendars: Vec<&RoomCalendar> = seen_calendars.iter().filter_map(|c| c.0.as_ref().ok()).collect();
     let ours = || calendars.iter().filter(|c| Some(&c.spec.room_uid) == room.metadata.uid.as_ref());
     let ahead = ours().any(|c| inventory::is_ahead(&c.spec, &room.spec, generation));
     if ahead || ours().any(|c| c.spec.nights.iter().any(|n| n.room_generation < generation)) {
@@ -69,18 +70,14 @@ fn too_soon(scope: &Scope, room: &Room) -> Option<Duration> {
         .filter(|rest| !rest.is_zero())
 }
 
-fn calendars(scope: &Scope, room: &Key) -> Vec<RoomCalendar> {
+fn calendars(scope: &Scope, room: &Key) -> Vec<Arc<Guarded<RoomCalendar>>> {
     let names = scope.cache.calendars_of(room);
-    names
-        .into_iter()
-        .filter_map(|name| scope.cache.calendar(&(room.0.clone(), name)))
-        .filter_map(|guarded| guarded.0.as_ref().ok().cloned())
-        .collect()
+    names.into_iter().filter_map(|name| scope.cache.calendar(&(room.0.clone(), name))).collect()
 }
 
 /// A write of an operator that had been paused may have put nights back under a Reservation that has ended, or that is
 /// gone. Who has ended is woken and lets go himself; says how long to wait before those who are gone are swept out.
-fn left_behind(scope: &Scope, calendars: &[RoomCalendar]) -> Option<Duration> {
+fn left_behind(scope: &Scope, calendars: &[&RoomCalendar]) -> Option<Duration> {
     let mut nobody: BTreeSet<&str> = BTreeSet::new();
     let mut last = "";
     for holder in calendars.iter().flat_map(|c| &c.spec.nights).flat_map(|n| &n.holders) {
@@ -89,14 +86,14 @@ fn left_behind(scope: &Scope, calendars: &[RoomCalendar]) -> Option<Duration> {
             continue;
         }
         last = uid;
-        let Some(key) = scope.cache.key_of_uid(uid) else {
-            nobody.insert(uid);
-            continue;
-        };
-        let reservation = scope.cache.reservation(&key);
-        let status = reservation.as_deref().and_then(|g| g.0.as_ref().ok()).and_then(|r| r.status.as_ref());
-        if status.is_some_and(|s| matches!(stage(s), Stage::Closed(_))) {
-            scope.wake_reservation.wake(&key);
+        match scope.cache.reservations.stage_of_uid(uid) {
+            None => drop(nobody.insert(uid)),
+            Some(Stage::Closed(_)) => {
+                if let Some(key) = scope.cache.reservations.key_of_uid(uid) {
+                    scope.wake_reservation.wake(&key);
+                }
+            }
+            Some(_) => {}
         }
     }
     scope.suspects.rest(&nobody, Instant::now())

@@ -1,32 +1,32 @@
 //! Puts the parts together and runs them: while we have the Lease, or always where none is asked for.
 
-use std::convert::Infallible;
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::{Stream, StreamExt, TryStreamExt};
-use innkeeper_api::{Reservation, Room, RoomCalendar};
+use futures::Stream;
 use innkeeper_ops::config::ConfigWatch;
 use innkeeper_ops::metrics::{Controller, Metrics, ReconcileResult};
 use innkeeper_ops::probes::{Condition, Health};
-use kube::core::DeserializeGuard;
-use kube::runtime::controller::{Action, Config, Error, ReconcileRequest, applier};
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::Store;
-use kube::{Client, Resource};
+use kube::{Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use crate::allocator::Allocators;
 use crate::attention::Attention;
-use crate::cache::{Cache, Writers, follow, key_of};
+use crate::cache::{Cache, Key, Writers, follow, key_of};
 use crate::cashier::Cashier;
 use crate::error::{OperatorError, ReconcileError};
 use crate::lease::{Candidate, LeaseConfig};
 use crate::queue::{Patience, Wakers};
+use crate::runner::{self, Action};
 use crate::scope::{Scope, Suspects, Written};
+use crate::shelf::ShelfKeeper;
 use crate::{Clock, calendar, orphans, reservation, room};
+
+/// Parts in which those that are settled are looked at again, one after another.
+const PARTS: u32 = 64;
 
 /// The operator.
 pub struct Operator {
@@ -159,8 +159,8 @@ impl Operator {
             ),
             patience: Patience::default(),
             polling: Patience::default(),
-            wake_reservation: Arc::new(wake_reservation),
-            wake_room: Arc::new(wake_room),
+            wake_reservation,
+            wake_room,
             written: Written::default(),
             waiting: std::sync::Mutex::default(),
             suspects: Suspects::default(),
@@ -168,52 +168,38 @@ impl Operator {
         });
         let sweep = orphans::run(Arc::clone(&scope), namespace.clone());
         let watches = watches(&scope, namespace, writers, wake_calendar);
+        let again = look_again(Arc::clone(&scope));
         let metrics = self.metrics.clone();
         let workers = self.config.current().operator.workers;
-        let cached = Arc::clone(&cache);
         let work = async move {
             let _ended = ended;
+            let driven = Driven { scope: &scope, metrics: &metrics, workers, stop: &stop };
             let controllers = async {
                 tokio::join!(
-                    drive(
-                        Controller::Reservation,
-                        reservations,
-                        cached.reservations.clone(),
-                        &scope,
-                        &metrics,
-                        workers,
-                        &stop,
-                        reservation::reconcile
-                    ),
-                    drive(
-                        Controller::Room,
-                        rooms,
-                        cached.rooms.clone(),
-                        &scope,
-                        &metrics,
-                        workers,
-                        &stop,
-                        room::reconcile
-                    ),
-                    drive(
-                        Controller::RoomCalendar,
-                        calendars,
-                        cached.calendars.clone(),
-                        &scope,
-                        &metrics,
-                        workers,
-                        &stop,
-                        calendar::reconcile
-                    ),
+                    driven.run(Controller::Reservation, reservations, reservation::reconcile),
+                    driven.run(Controller::Room, rooms, room::reconcile),
+                    driven.run(Controller::RoomCalendar, calendars, calendar::reconcile),
                 );
             };
             tokio::select! {
                 () = controllers => {}
                 () = watches => {}
                 () = sweep => {}
+                () = again => {}
             }
         };
         (cache, work)
+    }
+}
+
+/// Looks at everybody who is settled again, changed or not: a part of them after the other, so that each has its turn
+/// once in every `resync` and no turn is everybody's.
+async fn look_again(scope: Arc<Scope>) {
+    for part in (0..PARTS).cycle() {
+        tokio::time::sleep(scope.resync() / PARTS).await;
+        for key in scope.cache.reservations.settled(part, PARTS) {
+            scope.wake_reservation.wake(&key);
+        }
     }
 }
 
@@ -222,35 +208,34 @@ fn watches(
     scope: &Arc<Scope>,
     namespace: Option<String>,
     writers: Writers,
-    wake_calendar: Wakers<DeserializeGuard<RoomCalendar>>,
+    wake_calendar: Wakers,
 ) -> impl Future<Output = ()> + use<> {
     let client = scope.client.clone();
     let wake_calendar = Arc::new(wake_calendar);
     let attention = Attention::new(scope.metrics.clone());
     let (by_reservation, by_room, by_calendar) = (Arc::clone(scope), Arc::clone(scope), Arc::clone(scope));
     let calendars_of_room = Arc::clone(&wake_calendar);
-    let reservations = follow::<Reservation>(
+    let reservations = follow(
         client.clone(),
         namespace.clone(),
-        writers.reservations,
-        Arc::clone(&scope.cache),
-        move |object, there| {
-            by_reservation.cache.index_reservation(object, there);
-            attention.see(object, there);
+        ShelfKeeper::of(Arc::clone(&scope.cache.reservations)),
+        Arc::clone(&writers.listed),
+        move |seen, there| {
+            attention.see(&seen.uid, seen.waits_for);
             if there {
-                by_reservation.wake_reservation.wake(&key_of(object));
-            } else if let Some(uid) = &object.meta().uid {
-                by_reservation.written.forget(uid);
+                by_reservation.wake_reservation.wake(&seen.key);
+            } else {
+                by_reservation.written.forget(&seen.uid);
             }
         },
     );
-    let rooms = follow::<Room>(
+    let rooms = follow(
         client.clone(),
         namespace.clone(),
         writers.rooms,
-        Arc::clone(&scope.cache),
+        Arc::clone(&writers.listed),
         move |object, there| {
-            let key = key_of(object);
+            let key = key_of(&*object);
             by_room.room_changed(&key);
             if there {
                 by_room.wake_room.wake(&key);
@@ -261,72 +246,76 @@ fn watches(
             }
         },
     );
-    let calendars = follow::<RoomCalendar>(
-        client,
-        namespace,
-        writers.calendars,
-        Arc::clone(&scope.cache),
-        move |object, there| {
-            let room = by_calendar.cache.index_calendar(object, there);
-            if let Some(room) = room {
-                by_calendar.wake_room.wake(&room);
-            }
-            if there {
-                wake_calendar.wake(&key_of(object));
-            }
-        },
-    );
+    let calendars = follow(client, namespace, writers.calendars, writers.listed, move |object, there| {
+        let room = by_calendar.cache.index_calendar(&object, there);
+        if let Some(room) = room {
+            by_calendar.wake_room.wake(&room);
+        }
+        if there {
+            wake_calendar.wake(&key_of(&*object));
+        }
+    });
     async move {
         tokio::join!(reservations, rooms, calendars);
     }
 }
 
-/// Runs one controller until `stop`; reconciles under way are finished.
-#[allow(clippy::too_many_arguments, reason = "called three times, right above")]
-async fn drive<K, F>(
-    name: Controller,
-    queue: impl Stream<Item = Result<ReconcileRequest<K>, Infallible>> + Send,
-    store: Store<K>,
-    scope: &Arc<Scope>,
-    metrics: &Metrics,
+/// What the controllers of a scope run with.
+struct Driven<'a> {
+    scope: &'a Arc<Scope>,
+    metrics: &'a Metrics,
     workers: u16,
-    stop: &CancellationToken,
-    reconcile: impl Fn(Arc<K>, Arc<Scope>) -> F + Copy + Send + 'static,
-) where
-    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
-    F: Future<Output = Result<Action, ReconcileError>> + Send + 'static,
-{
-    let counted = metrics.clone();
-    let reconciler = move |object: Arc<K>, scope: Arc<Scope>| {
-        let metrics = counted.clone();
-        let task = tokio::spawn(async move {
-            let _active = metrics.reconciling(name);
-            let begun = Instant::now();
-            let result = reconcile(object, scope).await;
-            metrics.reconciled(name, class(&result), begun.elapsed());
-            result
-        });
-        // A task of its own: a panic in one reconcile is an error of that object, and of no other.
-        let task = AbortOnDropHandle::new(task);
-        Box::pin(async move { task.await.unwrap_or_else(|e| Err(ReconcileError::Panicked(e.to_string()))) })
-    };
-    let policy = |object: Arc<K>, error: &ReconcileError, scope: Arc<Scope>| {
-        let (namespace, object_name) = key_of(&*object);
-        let uid = object.meta().uid.clone().unwrap_or_default();
-        let wait = scope.next_try(&uid);
-        tracing::warn!(controller = name.as_str(), namespace, name = object_name, %error, retry_in = ?wait, "a reconcile failed");
-        Action::requeue(wait)
-    };
-    let config = Config::default().concurrency(workers);
-    let queue = queue.take_until(stop.clone().cancelled_owned()).boxed();
-    applier(reconciler, policy, Arc::clone(scope), store, queue, config)
-        .map_err(|error: Error<ReconcileError, Infallible>| error)
-        .for_each(|result| async move {
-            if let Err(Error::RunnerError(error)) = result {
-                tracing::error!(%error, "a controller is in trouble");
-            }
-        })
-        .await;
+    stop: &'a CancellationToken,
+}
+
+impl Driven<'_> {
+    /// Runs one controller until `stop`; reconciles under way are finished.
+    async fn run<F>(
+        &self,
+        name: Controller,
+        queue: impl Stream<Item = Key> + Send,
+        reconcile: impl Fn(Key, Arc<Scope>) -> F + Copy + Send + 'static,
+    ) where
+        F: Future<Output = Result<Action, ReconcileError>> + Send + 'static,
+    {
+        let look = |key: Key| async move {
+            let span = tracing::info_span!(
+                "reconciling",
+                controller = name.as_str(),
+                namespace = key.0,
+                name = key.1
+            );
+            let (metrics, scope, at) = (self.metrics.clone(), Arc::clone(self.scope), key.clone());
+            let work = async move {
+                let _active = metrics.reconciling(name);
+                let begun = Instant::now();
+                let result = reconcile(at, scope).await;
+                metrics.reconciled(name, class(&result), begun.elapsed());
+                result
+            };
+            // A task of its own: a panic in one reconcile is an error of that object, and of no other.
+            let task = AbortOnDropHandle::new(tokio::spawn(work.instrument(span)));
+            let result = task.await.unwrap_or_else(|e| Err(ReconcileError::Panicked(e.to_string())));
+            result.unwrap_or_else(|error| {
+                let wait = self.scope.next_try(&self.uid(name, &key));
+                let (namespace, object) = &key;
+                tracing::warn!(controller = name.as_str(), namespace, name = object, %error, retry_in = ?wait, "a reconcile failed");
+                Action::requeue(wait)
+            })
+        };
+        runner::run(queue, self.workers, self.stop, look).await;
+    }
+
+    /// By what patience knows an object.
+    fn uid(&self, name: Controller, key: &Key) -> String {
+        let cache = &self.scope.cache;
+        let uid = match name {
+            Controller::Reservation => cache.reservation(key).and_then(|r| r.uid()),
+            Controller::Room => cache.room(key).and_then(|r| r.uid()),
+            Controller::RoomCalendar => cache.calendar(key).and_then(|c| c.uid()),
+        };
+        uid.unwrap_or_default()
+    }
 }
 
 fn class(result: &Result<Action, ReconcileError>) -> ReconcileResult {

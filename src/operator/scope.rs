@@ -14,7 +14,7 @@ use kube::{Api, Client, ResourceExt};
 
 use crate::Clock;
 use crate::allocator::Allocators;
-use crate::cache::{Cache, Guarded, Key, lock};
+use crate::cache::{Cache, Key, lock};
 use crate::cashier::Cashier;
 use crate::queue::{Patience, Waits, Wakers};
 
@@ -43,9 +43,9 @@ pub struct Scope {
     /// Waits while the provider is at it.
     pub polling: Patience,
     /// Whom to look at.
-    pub wake_reservation: Arc<Wakers<Guarded<Reservation>>>,
+    pub wake_reservation: Wakers,
     /// Which Room to look at.
-    pub wake_room: Arc<Wakers<Guarded<Room>>>,
+    pub wake_room: Wakers,
     /// What our own writes returned, where the watch has not caught up with it.
     pub written: Written,
     /// Who waits for a Room.

@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod metrics;
+pub mod packing;
 pub mod probes;
 pub mod shutdown;
 pub mod telemetry;
