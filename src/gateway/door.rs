@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use innkeeper_ops::config::{self, ConfigWatch};
+use innkeeper_ops::config::{self, Config, ConfigWatch};
 use innkeeper_ops::metrics::{Metrics, Shed};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -56,6 +56,16 @@ pub struct Inner {
     pub closing: CancellationToken,
 }
 
+/// The gateway's part of the configuration, as it was when it was asked for. Shared, not copied: every request asks.
+pub struct Settings(Arc<Config>);
+
+impl std::ops::Deref for Settings {
+    type Target = config::Gateway;
+    fn deref(&self) -> &config::Gateway {
+        &self.0.gateway
+    }
+}
+
 impl std::ops::Deref for Door {
     type Target = Inner;
     fn deref(&self) -> &Inner {
@@ -78,8 +88,8 @@ impl Door {
 
     /// The gateway's part of the configuration, as it is now.
     #[must_use]
-    pub fn settings(&self) -> config::Gateway {
-        self.config.current().gateway.clone()
+    pub fn settings(&self) -> Settings {
+        Settings(self.config.current())
     }
 
     /// Fails where what is known is too old to sell from: old stock must not be shown as free.

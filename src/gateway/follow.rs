@@ -19,7 +19,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
 use crate::model::views::{CalendarView, RoomView, StayView};
-use crate::model::{Key, Model};
+use crate::model::{Key, Listed, Model};
 use crate::pulse::{Pulse, Pulses, felt};
 
 /// The first and the longest wait between two attempts to watch. An API server that is back is to be seen soon.
@@ -46,9 +46,12 @@ impl Backoff for Waits {
 /// A kind that is kept.
 trait Kept: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + DeserializeOwned {
     type View;
+    /// What of it waits until a list is whole.
+    type Listed;
     fn view(self) -> Self::View;
+    fn listed(view: Self::View) -> Self::Listed;
     fn put(model: &Model, key: &Key, view: Option<Self::View>);
-    fn list(model: &Model, namespace: Option<&str>, all: Vec<(Key, Self::View)>);
+    fn list(model: &Model, namespace: Option<&str>, all: Vec<(Key, Self::Listed)>);
     /// What stands for an object that cannot be read.
     fn unreadable() -> Option<Self::View> {
         None
@@ -57,8 +60,12 @@ trait Kept: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Deseria
 
 impl Kept for Room {
     type View = RoomView;
+    type Listed = RoomView;
     fn view(self) -> RoomView {
         RoomView::of(self)
+    }
+    fn listed(view: RoomView) -> RoomView {
+        view
     }
     fn put(model: &Model, key: &Key, view: Option<RoomView>) {
         model.put_room(&key.0, &key.1, view);
@@ -70,8 +77,12 @@ impl Kept for Room {
 
 impl Kept for RoomCalendar {
     type View = CalendarView;
+    type Listed = CalendarView;
     fn view(self) -> CalendarView {
         CalendarView::of(&self)
+    }
+    fn listed(view: CalendarView) -> CalendarView {
+        view
     }
     fn put(model: &Model, key: &Key, view: Option<CalendarView>) {
         model.put_calendar(&key.0, &key.1, view);
@@ -87,13 +98,17 @@ impl Kept for RoomCalendar {
 
 impl Kept for Reservation {
     type View = StayView;
+    type Listed = Listed;
     fn view(self) -> StayView {
         StayView::of(self)
     }
-    fn put(model: &Model, key: &Key, view: Option<StayView>) {
-        model.put_stay(&key.0, &key.1, view);
+    fn listed(view: StayView) -> Listed {
+        Listed::of(&view)
     }
-    fn list(model: &Model, namespace: Option<&str>, all: Vec<(Key, StayView)>) {
+    fn put(model: &Model, key: &Key, view: Option<StayView>) {
+        model.put_stay(&key.0, &key.1, view.as_ref());
+    }
+    fn list(model: &Model, namespace: Option<&str>, all: Vec<(Key, Listed)>) {
         model.list_stays(namespace, all);
     }
 }
@@ -133,6 +148,7 @@ impl Watches {
     ) -> impl Future<Output = ()> + Send + use<K>
     where
         K::View: Send,
+        K::Listed: Send,
     {
         let place = namespace.as_ref().map(|ns| format!(" in {ns}")).unwrap_or_default();
         let pulse = pulses.add(format!("{}{place}", K::plural(&())), Instant::now());
@@ -149,6 +165,7 @@ async fn follow<K: Kept + Clone + Debug + Send + 'static>(
     watch_for: Duration,
 ) where
     K::View: Send,
+    K::Listed: Send,
 {
     let api: Api<DeserializeGuard<K>> = match &namespace {
         Some(namespace) => Api::namespaced(client, namespace),
@@ -178,7 +195,7 @@ async fn follow<K: Kept + Clone + Debug + Send + 'static>(
             Ok(Some(Event::InitApply(object))) => {
                 let key = key_of(&object);
                 if let Some(view) = read(object, &key, &kind) {
-                    listing.push((key, view));
+                    listing.push((key, K::listed(view)));
                 }
             }
             Ok(Some(Event::InitDone)) => {

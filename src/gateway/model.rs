@@ -4,6 +4,7 @@
 //! old; [`pulse`](crate::pulse) knows how old. Whoever has just written waits here, for a bounded time, until the
 //! watch has shown what was written.
 
+mod packed;
 mod stays;
 pub mod views;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 use innkeeper_api::Month;
 use tokio::sync::watch;
 
+pub use packed::Listed;
 use stays::Stays;
 pub use stays::{Page, Place};
 use views::{CalendarView, Claim, RoomView, StayView};
@@ -96,7 +98,7 @@ impl Model {
     /// A Reservation.
     #[must_use]
     pub fn stay(&self, namespace: &str, name: &str) -> Option<Arc<StayView>> {
-        self.read().stays.get(namespace, name)
+        self.read().stays.get(namespace, name).map(Arc::new)
     }
 
     /// Reservations of an owner (a guest, or everybody a partner acts for), newest first, after a place, in these
@@ -155,8 +157,8 @@ impl Model {
     }
 
     /// A Reservation is so, or there no more.
-    pub fn put_stay(&self, namespace: &str, name: &str, stay: Option<StayView>) {
-        self.write().stays.put(namespace, name, stay.map(Arc::new));
+    pub fn put_stay(&self, namespace: &str, name: &str, stay: Option<&StayView>) {
+        self.write().stays.put(namespace, name, stay);
         self.tell(namespace, name);
     }
 
@@ -171,7 +173,7 @@ impl Model {
     }
 
     /// These are all the Reservations of a namespace, or of all.
-    pub fn list_stays(&self, namespace: Option<&str>, all: Vec<(Key, StayView)>) {
+    pub fn list_stays(&self, namespace: Option<&str>, all: Vec<(Key, Listed)>) {
         self.write().stays.list(namespace, all);
         for follower in lock(&self.0.followers).values() {
             follower.send_replace(());
