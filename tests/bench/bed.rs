@@ -75,6 +75,16 @@ impl Bed {
         Hotel { bed: self, namespace: self.control_plane.namespace(prefix) }
     }
 
+    /// A file in a folder that goes with this.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts innkeeper with these arguments, its log in this file.
+    pub async fn program(&self, arguments: &[String], log: &str) -> Result<Program> {
+        Program::start(&self.innkeeper, arguments, self.path(log)).await
+    }
+
     /// A process of the control plane.
     pub fn pid(&self, program: &str) -> Result<u32> {
         self.control_plane.pid(program).ok_or_else(|| format!("{program} does not run").into())
@@ -105,7 +115,7 @@ impl Hotel<'_> {
 
     /// The same, without waiting for it to lead.
     pub async fn operator_starts(&self) -> Result<Program> {
-        let path = |name: &str| self.bed.folder.path().join(name);
+        let path = |name: &str| self.bed.path(name);
         let config = path(&format!("{}.yaml", self.namespace));
         let settings = json!({
             "operator": { "watchNamespaces": [self.namespace] },
@@ -119,7 +129,7 @@ impl Hotel<'_> {
             format!("--kubeconfig={}", self.bed.control_plane.kubeconfig().display()),
             format!("--namespace={}", self.namespace),
         ];
-        Program::start(&self.bed.innkeeper, &arguments, path(&format!("{}.log", self.namespace))).await
+        self.bed.program(&arguments, &format!("{}.log", self.namespace)).await
     }
 
     /// Its Reservations.

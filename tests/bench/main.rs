@@ -1,12 +1,14 @@
-//! Measures the operator on a real API server and prints what came out, as a table and as JSON. `make bench` runs it.
+//! Measures the operator, or the gateway, on a real API server and prints what came out, as a table and as JSON.
+//! `make bench` and `make bench-gateway` run it.
 //!
-//! The operator and the payment provider are the real program, each a process of its own, so that their processor time
-//! and memory are the kernel's own figures. Times are only ever compared with times of the same run: the rate of a bare
+//! The operator, the gateway and the payment provider are the real program, each a process of its own, so that their
+//! processor time and memory are the kernel's own figures. Times are only ever compared with times of the same run: the rate of a bare
 //! client, a PATCH, a raw list-watch, the API server's processor time. What can be counted is counted.
 #![allow(clippy::cast_precision_loss, reason = "counts and times, far below what a float holds exactly")]
 
 mod bare;
 mod bed;
+mod gateway;
 mod load;
 mod parts;
 mod process;
@@ -26,7 +28,7 @@ use report::Report;
 /// What may go wrong here only ever ends a part, with its words.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Measures Innkeeper's operator on an API server of its own
+/// Measures Innkeeper's operator, or its gateway, on an API server of its own
 #[derive(Parser, Debug)]
 #[command(name = "bench")]
 struct Args {
@@ -36,6 +38,15 @@ struct Args {
     /// Where the JSON goes
     #[arg(long, value_name = "FILE")]
     json: PathBuf,
+    /// The gateway, not the operator
+    #[arg(long, conflicts_with = "only")]
+    gateway: bool,
+    /// Reservations that the gateway knows at first
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+    few: usize,
+    /// Reservations that the gateway knows in the end
+    #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
+    many: usize,
     /// Only these parts
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     only: Vec<Part>,
@@ -75,6 +86,9 @@ impl Args {
             for number in [&mut self.reservations, &mut self.contenders, &mut self.samples] {
                 *number = (*number / 10).max(10);
             }
+            for number in [&mut self.few, &mut self.many] {
+                *number = (*number / 10).max(100);
+            }
             self.rounds = 1;
         }
         self
@@ -103,7 +117,16 @@ async fn run(args: &Args) -> Result<bool> {
     say("starting etcd, kube-apiserver and the payment provider");
     let bed = Bed::open(&args.innkeeper).await?;
     let mut report = Report::new(bed.version().await?);
-    for part in Part::value_variants().iter().copied().filter(|part| args.wants(*part)) {
+    if args.gateway {
+        say("the gateway");
+        let sizes = gateway::Sizes { few: args.few, many: args.many, changes: args.samples };
+        if let Err(error) = gateway::run(&bed, sizes, &mut report).await {
+            say(&format!("FAILED: {error}"));
+            report.failed("gateway", &error.to_string());
+        }
+    }
+    let parts: &[Part] = if args.gateway { &[] } else { Part::value_variants() };
+    for part in parts.iter().copied().filter(|part| args.wants(*part)) {
         say(&format!("{part:?}"));
         let outcome = match part {
             Part::Cost => parts::cost::run(&bed, &mut report).await,

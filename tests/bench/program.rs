@@ -70,6 +70,27 @@ impl Program {
         }
     }
 
+    /// The address that it has said in this line of its log.
+    pub fn address_of(&self, message: &str) -> Result<String> {
+        let said = std::fs::read_to_string(&self.log)?;
+        let mut lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let line = lines.find(|line| line["message"] == message);
+        let address = line.as_ref().and_then(|line| line["address"].as_str());
+        Ok(format!("http://{}", address.ok_or_else(|| format!("innkeeper does not say where: {message}"))?))
+    }
+
+    /// Waits until it is ready.
+    pub async fn is_ready(&self) -> Result<()> {
+        let begun = Instant::now();
+        while self.get("/readyz").await?.0 != 200 {
+            if begun.elapsed() > PATIENCE {
+                return Err(format!("innkeeper is not ready; its log is {}", self.log.display()).into());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
     /// Its metrics.
     pub async fn metrics(&self) -> Result<Metrics> {
         Ok(Metrics(self.get("/metrics").await?.1))
@@ -99,9 +120,9 @@ impl Program {
         let pid = self.pid.to_string();
         std::process::Command::new("kill").args(["-s", "TERM", &pid]).status()?;
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        let status = status.map_err(|_| "the operator does not end")??;
+        let status = status.map_err(|_| "innkeeper does not end")??;
         drop(self.leash.take());
-        if status.success() { Ok(()) } else { Err(format!("the operator ended with {status}").into()) }
+        if status.success() { Ok(()) } else { Err(format!("innkeeper ended with {status}").into()) }
     }
 }
 

@@ -151,7 +151,7 @@ impl ControlPlane {
         sure(
             "ask etcd for its revision",
             block_on(|| async {
-                let client = servers::etcd_endpoint(self.etcd).client(&self.pki, &self.admin)?;
+                let client = self.etcd_client()?;
                 // Any read answers with the revision in its header; this one ("\0", limit 1) is linearizable and cheap.
                 let request = http::Request::post("/v3/kv/range")
                     .body(br#"{"key":"AA==","limit":"1","keys_only":true}"#.to_vec())
@@ -185,6 +185,11 @@ impl ControlPlane {
     /// Stops everything and returns when all processes have gone and the temporary folder is removed.
     pub fn stop(self) {
         self.supervisor.stop();
+    }
+
+    /// A client of etcd. Belongs to the runtime it is made in.
+    pub(crate) fn etcd_client(&self) -> Result<Client> {
+        servers::etcd_endpoint(self.etcd).client(&self.pki, &self.admin)
     }
 
     fn start_etcd(&mut self) -> Result<()> {

@@ -23,6 +23,7 @@ mod endpoint;
 mod error;
 mod pki;
 mod servers;
+mod storage;
 mod supervisor;
 
 use std::path::PathBuf;
