@@ -104,7 +104,8 @@ impl Gateway {
                 door.closing.cancel();
                 lingered.cancel();
             };
-            let serving = serve::serve(listener, router, &settings.limits, lingered.clone(), drain);
+            let serving =
+                serve::serve(listener, router, &settings.limits, stop.clone(), lingered.clone(), drain);
             tokio::join!(serving, ending);
         }
     }

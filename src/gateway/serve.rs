@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::Request;
+use http::{HeaderValue, Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,11 +24,14 @@ const MOST_HEADERS: usize = 64;
 /// How long to wait where the system has no more room for connections.
 const OUT_OF_ROOM: Duration = Duration::from_millis(200);
 
-/// Serves until `stop`, and then for at most `drain` until what is under way has been answered.
+/// Serves until `stop`, and then for at most `drain` until what is under way has been answered. From `leaving` on, which
+/// comes before, every answer closes its connection: its client makes the next one elsewhere. A connection that is closed
+/// while it is idle may be closed on a request that is just being sent.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     limits: &Limits,
+    leaving: CancellationToken,
     stop: CancellationToken,
     drain: Duration,
 ) {
@@ -40,7 +43,7 @@ pub(crate) async fn serve(
     let connections = GracefulShutdown::new();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, peer)) => carry(stream, peer, &http, &router, &connections),
+            Ok((stream, peer)) => carry(stream, peer, &http, &router, &leaving, &connections),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
                 tokio::time::sleep(OUT_OF_ROOM).await;
@@ -58,16 +61,23 @@ fn carry(
     peer: SocketAddr,
     http: &http1::Builder,
     router: &Router,
+    leaving: &CancellationToken,
     connections: &GracefulShutdown,
 ) {
     // Answers are small and are to go at once.
     let _ = stream.set_nodelay(true);
-    let router = router.clone();
+    let (router, leaving) = (router.clone(), leaving.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
-        let router = router.clone();
-        async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+        let (router, leaving) = (router.clone(), leaving.clone());
+        async move {
+            let mut answer = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+            if leaving.is_cancelled() {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
     tokio::spawn(async move {

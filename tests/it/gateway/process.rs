@@ -10,7 +10,7 @@ use crate::support::hotel::Hotel;
 use crate::support::process::{Files, Process, ends, innkeeper};
 
 /// The files of a gateway, and its arguments.
-fn files(hotel: &Hotel) -> (Files, Vec<String>) {
+pub(super) fn files(hotel: &Hotel) -> (Files, Vec<String>) {
     let mut files = Files::of(hotel);
     std::fs::write(files.path("partners.yaml"), partners(&hotel.namespace)).unwrap();
     files.set(
@@ -31,21 +31,21 @@ fn files(hotel: &Hotel) -> (Files, Vec<String>) {
     (files, arguments)
 }
 
-fn start(arguments: &[String]) -> Process {
+pub(super) fn start(arguments: &[String]) -> Process {
     Process::start(innkeeper(&arguments.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
 /// Where guests and partners come, from its log.
-async fn door(gateway: &Process) -> String {
+pub(super) async fn door(gateway: &Process) -> String {
     let line: Value = serde_json::from_str(&gateway.says("guests and partners").await).unwrap();
     format!("http://{}", line["address"].as_str().unwrap())
 }
 
-fn client() -> reqwest::Client {
+pub(super) fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
 }
 
-fn booking(url: &str, namespace: &str, token: &str) -> reqwest::RequestBuilder {
+pub(super) fn booking(url: &str, namespace: &str, token: &str) -> reqwest::RequestBuilder {
     client()
         .post(format!("{url}/v1/properties/{namespace}/reservations"))
         .bearer_auth(token)
@@ -88,6 +88,29 @@ async fn it_serves_from_its_configuration_and_ends_on_sigterm_after_what_is_unde
     for secret in [ACME, "acme:anna", "pm_card_visa", "key-of-anna"] {
         assert!(!log.contains(secret), "{secret} is in\n{log}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_is_leaving_every_answer_sends_its_client_elsewhere() {
+    let hotel = Hotel::open("door-leaving").await;
+    let (mut files, arguments) = files(&hotel);
+    // It does not come to its end here.
+    files.set("gateway.ending.linger", json!("1h"));
+    let gateway = start(&arguments);
+    gateway.ready().await;
+    let url = format!("{}/openapi.json", door(&gateway).await);
+    let client = client();
+    let closes = async || {
+        let answer = client.get(&url).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let connection = answer.headers().get("connection").map(|value| value.to_str().unwrap().to_owned());
+        answer.bytes().await.unwrap();
+        connection
+    };
+    assert_eq!(closes().await, None);
+    gateway.signal("TERM");
+    gateway.answers("/readyz", |status, _| status == 503).await;
+    assert_eq!(closes().await.as_deref(), Some("close"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
