@@ -30,6 +30,8 @@ enum Command {
     Crd(commands::crd::CrdArgs),
     /// Bring in bookings that were taken elsewhere, from a CSV file
     Import(commands::import::ImportArgs),
+    /// Make the Secrets with random keys that an installation needs and does not have yet
+    Keys(commands::keys::KeysArgs),
     /// Check a configuration file, or print the reference
     Config(commands::config::ConfigArgs),
 }
@@ -45,6 +47,7 @@ async fn main() -> ExitCode {
         Command::Dev(args) => commands::dev::run(args).await,
         Command::Crd(args) => commands::crd::run(&args),
         Command::Import(args) => commands::import::run(args).await,
+        Command::Keys(args) => commands::keys::run(args).await,
         Command::Config(args) => commands::config::run(&args),
     };
     match result {

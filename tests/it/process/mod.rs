@@ -5,6 +5,7 @@ mod configuring;
 mod dev;
 mod ending;
 mod import;
+mod keys;
 mod leading;
 mod outages;
 mod rights;

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use innkeeper_api::{ConditionType, Reason, Reservation};
 use innkeeper_payments::sandbox::{ApiKey, Config, Outcome, Server};
-use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role, RoleBinding, RoleRef, Subject};
-use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
-use kube::{Api, Client, ResourceExt};
+use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
 use serde_json::json;
 
 use crate::support::hotel::{Hotel, KEY, pay_with};
 use crate::support::process::{Files, Process};
+use crate::support::rights::{Right, all_but, forbidden, may, until};
 use crate::support::{PATIENCE, PROJECT, control_plane, run};
 
 const SYSTEM: &str = "innkeeper-system";
@@ -44,32 +44,6 @@ async fn hotel(prefix: &str) -> Hotel {
     let config = Config { settle_after, ..Config::new(ApiKey::parse(KEY).unwrap()) };
     hotel.provider = Server::start(config).await.unwrap();
     hotel
-}
-
-/// Whether the API server lets a user do something in a namespace.
-async fn may(client: &Client, user: &str, namespace: &str, rule: &PolicyRule, verb: &str) -> bool {
-    let first = |list: &Option<Vec<String>>| list.iter().flatten().next().cloned();
-    let (resource, subresource) = match first(&rule.resources).unwrap().split_once('/') {
-        Some((resource, sub)) => (resource.to_owned(), Some(sub.to_owned())),
-        None => (first(&rule.resources).unwrap(), None),
-    };
-    let attributes = ResourceAttributes {
-        group: first(&rule.api_groups),
-        resource: Some(resource),
-        subresource,
-        name: first(&rule.resource_names),
-        namespace: Some(namespace.to_owned()),
-        verb: Some(verb.to_owned()),
-        ..ResourceAttributes::default()
-    };
-    let spec = SubjectAccessReviewSpec {
-        resource_attributes: Some(attributes),
-        user: Some(user.to_owned()),
-        ..SubjectAccessReviewSpec::default()
-    };
-    let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
-    let reviews: Api<SubjectAccessReview> = Api::all(client.clone());
-    reviews.create(&PostParams::default(), &review).await.unwrap().status.unwrap().allowed
 }
 
 /// Everything that an operator does: books, cancels, rolls back, withdraws, tells of a refund that failed, and clears
@@ -125,14 +99,6 @@ async fn everything(hotel: &Hotel) {
     .await;
 }
 
-async fn until(what: &str, is: impl AsyncFn() -> bool) {
-    let begun = Instant::now();
-    while !is().await {
-        assert!(begun.elapsed() < PATIENCE, "it never came to this: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rights_in_the_manifests_are_enough_for_everything_and_no_more_than_these() {
     install();
@@ -177,45 +143,30 @@ async fn the_same_identity_writes_no_spec_deletes_nothing_of_a_guest_and_reads_n
     let spec = Patch::Merge(json!({ "spec": { "state": "Cancelled" } }));
     // A policy is in force some seconds after it was installed.
     until("spec cannot be written", async || reservations.patch("anna", &dry, &spec).await.is_err()).await;
-    let refused = |result: Result<(), kube::Error>, what: &str| match result {
-        Err(kube::Error::Api(status)) => {
-            assert_eq!(status.code, 403, "{what}: {status:?}");
-            status.message
-        }
-        other => panic!("{what}: {other:?}"),
-    };
-    let why = refused(reservations.patch("anna", &dry, &spec).await.map(drop), "writing spec");
+    let why = forbidden(reservations.patch("anna", &dry, &spec).await, "writing spec");
     assert!(why.contains("never writes spec"), "{why}");
     let finalizers = Patch::Merge(json!({ "metadata": { "finalizers": ["innkeeper.dev/settle"] } }));
     reservations.patch("anna", &dry, &finalizers).await.expect("the finalizer can be written");
 
     let one = hotel.reservations().get("anna").await.unwrap();
     let another = Reservation::new("another", one.spec.clone());
-    refused(reservations.create(&PostParams::default(), &another).await.map(drop), "making a Reservation");
-    refused(reservations.replace("anna", &PostParams::default(), &one).await.map(drop), "replacing one");
-    refused(reservations.delete("anna", &DeleteParams::default()).await.map(drop), "deleting one");
+    forbidden(reservations.create(&PostParams::default(), &another).await, "making a Reservation");
+    forbidden(reservations.replace("anna", &PostParams::default(), &one).await, "replacing one");
+    forbidden(reservations.delete("anna", &DeleteParams::default()).await, "deleting one");
     let many = reservations.delete_collection(&DeleteParams::default(), &ListParams::default()).await;
-    refused(many.map(drop), "deleting many");
+    forbidden(many, "deleting many");
     let rooms: Api<innkeeper_api::Room> = Api::namespaced(client.clone(), &hotel.namespace);
     hotel.room("double", 1).await;
     let units = Patch::Merge(json!({ "spec": { "units": 2 } }));
-    refused(rooms.patch("double", &dry, &units).await.map(drop), "writing a Room");
-    refused(rooms.delete("double", &DeleteParams::default()).await.map(drop), "deleting a Room");
+    forbidden(rooms.patch("double", &dry, &units).await, "writing a Room");
+    forbidden(rooms.delete("double", &DeleteParams::default()).await, "deleting a Room");
     for namespace in [&hotel.namespace, SYSTEM] {
         let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
-        refused(secrets.get("any").await.map(drop), "reading a Secret");
-        refused(secrets.list(&ListParams::default()).await.map(drop), "listing Secrets");
+        forbidden(secrets.get("any").await, "reading a Secret");
+        forbidden(secrets.list(&ListParams::default()).await, "listing Secrets");
     }
     let namespaces: Api<Namespace> = Api::all(client);
-    refused(namespaces.list(&ListParams::default()).await.map(drop), "listing namespaces");
-}
-
-/// One verb of one rule.
-#[derive(Clone, Debug)]
-struct Right {
-    rule: usize,
-    verb: String,
-    words: String,
+    forbidden(namespaces.list(&ListParams::default()).await, "listing namespaces");
 }
 
 /// Starts an operator that has all rights but one, lets it do everything, and waits until it says what it lacked.
@@ -223,25 +174,7 @@ async fn does_not_do_without(rules: Vec<PolicyRule>, right: Right) {
     let hotel = hotel("without").await;
     let (client, namespace) = (&hotel.client, &hotel.namespace);
     let user = format!("operator-of-{namespace}");
-    let mut left = rules.clone();
-    left[right.rule].verbs.retain(|verb| *verb != right.verb);
-    left.retain(|rule| !rule.verbs.is_empty());
-    let metadata = ObjectMeta { name: Some("operator".to_owned()), ..ObjectMeta::default() };
-    let role = Role { metadata: metadata.clone(), rules: Some(left.clone()) };
-    let api_group = "rbac.authorization.k8s.io".to_owned();
-    let role_ref = RoleRef { api_group: api_group.clone(), kind: "Role".to_owned(), name: role.name_any() };
-    let kind = "User".to_owned();
-    let subject = Subject { api_group: Some(api_group), kind, name: user.clone(), namespace: None };
-    let binding = RoleBinding { metadata, role_ref, subjects: Some(vec![subject]) };
-    Api::namespaced(client.clone(), namespace).create(&PostParams::default(), &role).await.unwrap();
-    Api::namespaced(client.clone(), namespace).create(&PostParams::default(), &binding).await.unwrap();
-    for rule in &left {
-        for verb in &rule.verbs {
-            until("the role is seen", async || may(client, &user, namespace, rule, verb).await).await;
-        }
-    }
-    let taken = &rules[right.rule];
-    assert!(!may(client, &user, namespace, taken, &right.verb).await, "{} is given twice", right.words);
+    all_but(client, &user, namespace, &rules, &right).await;
 
     let kubeconfig = control_plane().kubeconfig_for(&user, &[]).unwrap();
     let operator = Files::of(&hotel).with_kubeconfig(&kubeconfig).operator();
@@ -263,17 +196,9 @@ async fn taking_away_any_one_right_is_noticed_and_said() {
     let client = control_plane().client();
     let (hotels, own) = rules(&client).await;
     let all = [hotels, own].concat();
-    let mut rights = Vec::new();
-    for (index, rule) in all.iter().enumerate() {
-        let resource = &rule.resources.as_ref().unwrap()[0];
-        for verb in &rule.verbs {
-            // For an Event that is repeated within minutes, which the one story that has an Event cannot show.
-            if (resource.as_str(), verb.as_str()) != ("events", "patch") {
-                let words = format!("cannot {verb} resource \"{resource}\"");
-                rights.push(Right { rule: index, verb: verb.clone(), words });
-            }
-        }
-    }
+    let mut rights = Right::all(&all);
+    // For an Event that is repeated within minutes, which the one story that has an Event cannot show.
+    rights.retain(|right| (right.resource.as_str(), right.verb.as_str()) != ("events", "patch"));
     assert!(rights.len() > 15, "{rights:?}");
     futures::stream::iter(rights)
         .map(|right| does_not_do_without(all.clone(), right))

@@ -6,6 +6,7 @@ pub mod gate;
 pub mod history;
 pub mod hotel;
 pub mod process;
+pub mod rights;
 pub mod valve;
 pub mod wire;
 
