@@ -7,4 +7,5 @@ mod outages;
 mod process;
 mod reading;
 mod refusals;
+mod rights;
 mod stories;
