@@ -102,7 +102,7 @@ pub async fn matrix(world: &World) {
         }
     }
     // The processes' own identities, on what is none of their business.
-    let other: [(&str, &[&str]); 8] = [
+    let other: [(&str, &[&str]); 15] = [
         ("innkeeper-operator", &["get", "secrets"]),
         ("innkeeper-operator", &["get", "pods"]),
         ("innkeeper-operator", &["delete", "rsv", "kim"]),
@@ -112,6 +112,16 @@ pub async fn matrix(world: &World) {
             &["patch", "rsv", "kim", "--type=merge", "-p", r#"{"spec":{"state":"Cancelled"}}"#],
         ),
         ("innkeeper-operator", &["patch", "room", "double", "--type=merge", "-p", r#"{"spec":{"units":3}}"#]),
+        ("innkeeper-gateway", &["get", "secrets"]),
+        ("innkeeper-gateway", &["get", "pods"]),
+        ("innkeeper-gateway", &["delete", "rsv", "kim"]),
+        (
+            "innkeeper-gateway",
+            &["patch", "rsv", "kim", "--type=merge", "-p", r#"{"spec":{"ttlAfterFinished":"0s"}}"#],
+        ),
+        ("innkeeper-gateway", &["annotate", "rsv", "kim", "innkeeper.dev/retry-refund=2"]),
+        ("innkeeper-gateway", &["patch", "room", "double", "--type=merge", "-p", r#"{"spec":{"units":3}}"#]),
+        ("innkeeper-keys", &["get", "secrets"]),
         ("innkeeper-payments", &["get", "reservations"]),
         ("default", &["get", "reservations"]),
     ];

@@ -6,25 +6,29 @@ use innkeeper_api::Reason;
 use jiff::civil::date;
 use serde_json::{Value, json};
 
+use crate::support::door::{Door, stranger};
 use crate::support::hotel::Hotel;
 use crate::support::operator::value;
 use crate::support::report::say;
 use crate::support::{SYSTEM, World, until};
 
-const MAP: &str = "configmap/innkeeper-operator";
+/// The part whose pods and ConfigMap it is.
+const OPERATOR: &str = "operator";
 
-fn read(world: &World) -> String {
-    world.kubectl(&["-n", SYSTEM, "get", MAP, "-o", r"jsonpath={.data.config\.yaml}"])
+fn read(world: &World, part: &str) -> String {
+    let map = format!("configmap/innkeeper-{part}");
+    world.kubectl(&["-n", SYSTEM, "get", &map, "-o", r"jsonpath={.data.config\.yaml}"])
 }
 
-fn write(world: &World, text: &str) {
+fn write(world: &World, part: &str, text: &str) {
+    let map = format!("configmap/innkeeper-{part}");
     let patch = json!({ "data": { "config.yaml": text } }).to_string();
-    world.kubectl(&["-n", SYSTEM, "patch", MAP, "--type=merge", "-p", &patch]);
+    world.kubectl(&["-n", SYSTEM, "patch", &map, "--type=merge", "-p", &patch]);
     // A changed ConfigMap reaches a pod within about a minute; a change of the pod makes the kubelet look now.
     let now = jiff::Timestamp::now().as_millisecond();
     let mark = format!("innkeeper.dev/e2e-look={now}");
-    let pods =
-        ["-n", SYSTEM, "annotate", "pods", "-l", "app.kubernetes.io/component=operator", "--overwrite"];
+    let of_part = format!("app.kubernetes.io/component={part}");
+    let pods = ["-n", SYSTEM, "annotate", "pods", "-l", &of_part, "--overwrite"];
     world.kubectl(&[&pods[..], &[&mark]].concat());
 }
 
@@ -73,7 +77,7 @@ async fn told(world: &World, reason: &str, words: &[&str]) {
 /// What may change while running does; what may not says so.
 pub async fn live(world: &World) {
     world.installed();
-    let before = read(world);
+    let before = read(world, OPERATOR);
     let restarts = async || {
         let mut all = Vec::new();
         for pod in world.operators().await {
@@ -87,22 +91,22 @@ pub async fn live(world: &World) {
         let (pod, _) = world.leader().await;
         reloads(&world.metrics(&pod.name).await.unwrap(), "applied")
     };
-    write(world, &format!("{before}\noperator:\n  resync: 7m\n  workers: 32\n"));
+    write(world, OPERATOR, &format!("{before}\noperator:\n  resync: 7m\n  workers: 32\n"));
     all_show(world, "the change is in force", |m| reloads(m, "applied") > applied).await;
     say!("  in force in both pods after {:.1} s", begun.elapsed().as_secs_f64());
     told(world, "ConfigReloaded", &["operator.resync"]).await;
     told(world, "ConfigNeedsRestart", &["operator.workers"]).await;
     assert_eq!(restarts().await, running, "without a restart");
-    write(world, &before);
+    write(world, OPERATOR, &before);
     all_show(world, "and back", |m| reloads(m, "applied") > applied + 1.0).await;
 }
 
 /// The last good one stays, and everything goes on.
 pub async fn refused(world: &World) {
     world.installed();
-    let before = read(world);
+    let before = read(world, OPERATOR);
     let begun = Instant::now();
-    write(world, &format!("{before}\noperator:\n  resync: never\n"));
+    write(world, OPERATOR, &format!("{before}\noperator:\n  resync: never\n"));
     let in_force = |m: &str| value(m, "innkeeper_config_last_reload_successful", "");
     all_show(world, "it is refused", |m| in_force(m) == Some(0.0)).await;
     say!("  refused by both pods after {:.1} s", begun.elapsed().as_secs_f64());
@@ -112,7 +116,61 @@ pub async fn refused(world: &World) {
     hotel.reserve("ann", "double", (date(2031, 6, 1), date(2031, 6, 2)), "pm_card_visa").await.unwrap();
     hotel.settled("ann", &Reason::Confirmed).await;
     say!("  a stay was booked meanwhile");
-    write(world, &before);
+    write(world, OPERATOR, &before);
     all_show(world, "the good one is in force", |m| in_force(m) == Some(1.0)).await;
     world.rolled_out();
+}
+
+/// What a gateway lets strangers do follows its ConfigMap, with neither another image nor a restart.
+pub async fn the_door(world: &World) {
+    const GATEWAY: &str = "gateway";
+    world.installed();
+    let door = Door::open(world).await;
+    let hotel = Hotel::open(world, "configuring-door");
+    hotel.room("double", 1).await;
+    let search = format!(
+        "{}/v1/properties/{}/rooms?checkIn=2031-06-01&checkOut=2031-06-02",
+        door.url, hotel.namespace
+    );
+    // As often as that, every gateway has answered: each stranger has a connection of their own.
+    let all_answer = async |wanted: u16| {
+        until(&format!("strangers are answered with {wanted}"), async || {
+            for _ in 0..20 {
+                let answer = stranger().get(&search).send().await.map_err(|e| format!("{e:?}"))?;
+                if answer.status() != wanted {
+                    return Err(answer.status().to_string());
+                }
+            }
+            Ok(())
+        })
+        .await;
+    };
+    all_answer(200).await;
+    let image = || {
+        let path = "jsonpath={.items[*].spec.containers[*].image} {.items[*].metadata.uid}";
+        world.kubectl(&["-n", SYSTEM, "get", "pods", "-l", "app.kubernetes.io/component=gateway", "-o", path])
+    };
+    let (running, before) = (image(), read(world, GATEWAY));
+    let closed = before.replacen("gateway:\n", "gateway:\n  openSearch: false\n", 1);
+    assert_ne!(closed, before);
+    let begun = Instant::now();
+    write(world, GATEWAY, &closed);
+    all_answer(401).await;
+    let closed_after = begun.elapsed().as_secs_f64();
+    let begun = Instant::now();
+    write(world, GATEWAY, &before);
+    all_answer(200).await;
+    let opened_after = begun.elapsed().as_secs_f64();
+    assert_eq!(image(), running);
+    for pod in world.gateways().await {
+        assert_eq!(world.restarts(&pod.name).await, 0, "{}", pod.name);
+    }
+    world.shows(
+        "S10",
+        format!(
+            "openSearch: false in every gateway after {closed_after:.1} s, and back after {opened_after:.1} s; the same pods, \
+             image and processes"
+        ),
+    );
+    hotel.close(world);
 }

@@ -1,5 +1,6 @@
 //! Installing.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::support::report::say;
@@ -18,7 +19,8 @@ pub async fn one_line(world: &World) {
         leader.name,
         begun.elapsed().as_secs_f64()
     );
-    world.show(&["-n", SYSTEM, "get", "deployments,statefulsets,pods,pvc,leases"]);
+    world.show(&["-n", SYSTEM, "get", "deployments,statefulsets,pods,pvc,leases,hpa,pdb"]);
+    one_image(world);
     assert_eq!(world.operators().await.len(), 2);
     let enforced = world.kubectl(&[
         "get",
@@ -43,6 +45,14 @@ pub async fn one_line(world: &World) {
         again.lines().count() - changed.len(),
         again.lines().count()
     );
+    world.shows(
+        "S8",
+        format!(
+            "kubectl apply -k manifests/overlays/quickstart: {} objects, all ready after {:.1} s; applied again, nothing anew",
+            again.lines().count(),
+            ready.as_secs_f64()
+        ),
+    );
     for pod in world.operators().await {
         until("its restarts are none", async || match world.restarts(&pod.name).await {
             0 => Ok(()),
@@ -50,4 +60,26 @@ pub async fn one_line(world: &World) {
         })
         .await;
     }
+}
+
+/// Every container of Innkeeper's runs the same image, which the node knows by its digest.
+fn one_image(world: &World) {
+    let path = "jsonpath={range .items[*].status.containerStatuses[*]}{.image} {.imageID}{\"\\n\"}{end}";
+    let running = world.kubectl(&["-n", SYSTEM, "get", "pods", "-o", path]);
+    let images: BTreeSet<&str> = running.lines().collect();
+    assert_eq!(images.len(), 1, "{images:?}");
+    let size = "jsonpath={range .items[0].status.images[*]}{.names} {.sizeBytes}{\"\\n\"}{end}";
+    let nodes = world.kubectl(&["get", "nodes", "-o", size]);
+    let name = running.split_whitespace().next().unwrap_or_default().to_owned();
+    let bytes =
+        nodes.lines().find(|line| line.contains(&name)).and_then(|line| line.split_whitespace().last());
+    world.shows(
+        "S7",
+        format!(
+            "{} containers, one image: {} ({} bytes on the node)",
+            running.lines().count(),
+            images.first().expect("something runs"),
+            bytes.unwrap_or("unknown")
+        ),
+    );
 }

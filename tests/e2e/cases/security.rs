@@ -13,7 +13,12 @@ pub async fn pods(world: &World) {
     let pods: Value =
         serde_json::from_str(&world.kubectl(&["-n", SYSTEM, "get", "pods", "-o", "json"])).unwrap();
     let pods = pods["items"].as_array().unwrap().clone();
-    assert_eq!(pods.len(), 3, "two operators and the provider");
+    let of_part = |part: &str| {
+        let is = |pod: &&Value| pod["metadata"]["labels"]["app.kubernetes.io/component"] == part;
+        pods.iter().filter(is).count()
+    };
+    let parts = ["operator", "payments", "gateway"].map(of_part);
+    assert!(parts[..2] == [2, 1] && parts[2] >= 2, "operators, providers, gateways: {parts:?}");
     for pod in &pods {
         let name = pod["metadata"]["name"].as_str().unwrap();
         for container in pod["spec"]["containers"].as_array().unwrap() {
@@ -43,7 +48,7 @@ pub async fn pods(world: &World) {
     // Not even a warning for what is ours.
     for pod in &pods {
         let of = pod["metadata"]["ownerReferences"][0]["kind"].as_str().unwrap_or_default();
-        assert!(["ReplicaSet", "StatefulSet"].contains(&of), "{of}");
+        assert!(["ReplicaSet", "StatefulSet", "Job"].contains(&of), "{of}");
     }
     let label = format!("namespace/{SYSTEM}");
     let strict = "pod-security.kubernetes.io/enforce=restricted";
@@ -54,7 +59,8 @@ pub async fn pods(world: &World) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!said.contains("Warning"), "{said}");
     say!(
-        "  3 pods run as `restricted` asks; a privileged one is refused; none has a secret in its environment"
+        "  {} pods run as `restricted` asks; a privileged one is refused; none has a secret in its environment",
+        pods.len()
     );
 }
 
@@ -64,6 +70,7 @@ pub async fn processes(world: &World) {
     let node = world.node.as_ref().expect("checked before");
     let mut pods: Vec<(String, String)> =
         world.operators().await.into_iter().map(|pod| (pod.name, pod.uid)).collect();
+    pods.extend(world.gateways().await.into_iter().map(|pod| (pod.name, pod.uid)));
     let payments = world.pods().get("innkeeper-payments-0").await.unwrap().metadata;
     pods.push((payments.name.unwrap(), payments.uid.unwrap()));
     for (name, uid) in pods {

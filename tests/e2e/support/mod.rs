@@ -1,12 +1,15 @@
 //! What the cases share: the cluster, the installation, hotels with their guests, and the node below.
 
 pub mod books;
+pub mod crowd;
+pub mod door;
 pub mod hotel;
 pub mod node;
 pub mod operator;
 pub mod report;
 pub mod stream;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -16,6 +19,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::runtime::Runtime;
 
+use crate::cases::Needs;
 use node::Node;
 use report::say;
 
@@ -38,11 +42,15 @@ pub struct World {
     /// The same, for kubectl.
     kubeconfig: PathBuf,
     kubectl: PathBuf,
+    /// Where a node's ports are reached from here.
+    pub address: String,
+    has_metrics: bool,
     /// A shell on the node, where there is one.
     pub node: Option<Node>,
     /// Another build of the image, to upgrade to.
     pub next_image: String,
     installed: Mutex<bool>,
+    evidence: Mutex<BTreeMap<&'static str, String>>,
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -64,13 +72,27 @@ impl World {
             let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.unwrap();
             Client::try_from(config).unwrap()
         });
-        Self {
+        let mut world = Self {
             client,
             kubeconfig,
             kubectl,
+            address: variable("E2E_NODE_ADDRESS").unwrap_or_else(|| "127.0.0.1".to_owned()),
+            has_metrics: false,
             node: variable("E2E_NODE_SHELL").map(Node::new),
             next_image: variable("E2E_NEXT_IMAGE").unwrap_or_else(|| "innkeeper:next".to_owned()),
             installed: Mutex::new(false),
+            evidence: Mutex::default(),
+        };
+        world.has_metrics = world.try_kubectl(&["get", "apiservice", "v1beta1.metrics.k8s.io"]).is_ok();
+        world
+    }
+
+    /// Whether this is not there.
+    pub fn lacks(&self, needs: Needs) -> bool {
+        match needs {
+            Needs::Nothing => false,
+            Needs::Node => self.node.is_none(),
+            Needs::Metrics => !self.has_metrics,
         }
     }
 
@@ -114,6 +136,27 @@ impl World {
         }
     }
 
+    /// The line of evidence for one of the [`report::DEMANDS`].
+    pub fn shows(&self, demand: &'static str, evidence: String) {
+        say!("  {demand}: {evidence}");
+        self.evidence.lock().unwrap().insert(demand, evidence);
+    }
+
+    /// Whether there is evidence for it.
+    pub fn shown(&self, demand: &str) -> bool {
+        self.evidence.lock().unwrap().contains_key(demand)
+    }
+
+    /// A line for each demand, in their order; what was not shown says so.
+    pub fn evidence(&self) -> Vec<String> {
+        let shown = self.evidence.lock().unwrap();
+        let line = |(demand, what): &(&'static str, &str)| {
+            let seen = shown.get(demand).map_or("NOT SHOWN", String::as_str);
+            format!("{demand:<4}{what}: {seen}")
+        };
+        report::DEMANDS.iter().map(line).collect()
+    }
+
     /// Nothing is installed any more.
     pub fn uninstalled(&self) {
         *self.installed.lock().unwrap() = false;
@@ -122,19 +165,25 @@ impl World {
     /// Waits until every workload of Innkeeper's is as declared, and ready.
     pub fn rolled_out(&self) {
         let limit = format!("--timeout={}s", PATIENCE.as_secs());
-        for workload in ["deployment/innkeeper-operator", "statefulset/innkeeper-payments"] {
+        for workload in [
+            "deployment/innkeeper-operator",
+            "deployment/innkeeper-gateway",
+            "statefulset/innkeeper-payments",
+        ] {
             self.kubectl(&["-n", SYSTEM, "rollout", "status", workload, &limit]);
         }
     }
 
     /// What somebody would look at first after a case has failed.
     pub fn show_what_went_on(&self) {
-        let looks: [&[&str]; 5] = [
-            &["-n", SYSTEM, "get", "pods,pvc,lease", "-o", "wide"],
+        let looks: [&[&str]; 7] = [
+            &["-n", SYSTEM, "get", "pods,pvc,lease,hpa,pdb", "-o", "wide"],
             &["get", "rooms,reservations", "-A"],
             &["get", "events", "-A", "--sort-by=.lastTimestamp"],
             &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=operator", "--tail=25", "--prefix"],
             &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=payments", "--tail=15", "--prefix"],
+            &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=gateway", "--tail=15", "--prefix"],
+            &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=keys", "--tail=15", "--prefix"],
         ];
         for look in looks {
             say!("  $ kubectl {}", look.join(" "));
