@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -22,6 +24,10 @@ const TRIAL: &str = "innkeeper-gateway-trial-partner";
 const TOKEN: &str = "token";
 /// The Secret with the file of `gateway.partnersFile`.
 const PARTNERS: &str = "innkeeper-gateway-partners";
+/// Secrets with one key each, by which the gateway closes cookies and makes guests' ids. The first may be changed, the
+/// second never: so there are two.
+const KEYS: [(&str, &str); 2] =
+    [("innkeeper-gateway-cookies", "cookies.keys"), ("innkeeper-gateway-guests", "guests.key")];
 /// How many random bytes are a token or a key.
 const BYTES: usize = 32;
 
@@ -44,8 +50,12 @@ pub async fn run(args: KeysArgs) -> Outcome {
     let client = Client::try_from(kube_config(args.kubeconfig.as_deref()).await?)?;
     let namespace = args.namespace.unwrap_or_else(|| client.default_namespace().to_owned());
     let secrets = Secrets { api: Api::namespaced(client, &namespace) };
+    for (name, key) in KEYS {
+        let value = format!("{}\n", STANDARD.encode(random()?));
+        secrets.make(name, key, value).await?;
+    }
     let partners = if args.trial_partner {
-        let token = secrets.kept(TRIAL, TOKEN, random()?).await?;
+        let token = secrets.kept(TRIAL, TOKEN, hexadecimal(&random()?)).await?;
         json!([{ "name": "trial", "tokenHashes": [sha256(&token)], "scopes": ["search", "book", "read", "cancel"] }])
     } else {
         json!([])
@@ -106,11 +116,10 @@ impl Secrets {
     }
 }
 
-/// Random bytes in hexadecimal digits.
-fn random() -> Result<String, String> {
+fn random() -> Result<[u8; BYTES], String> {
     let mut bytes = [0; BYTES];
     rand::fill(&mut bytes).map_err(|_| "the system gives no random bytes".to_owned())?;
-    Ok(hexadecimal(&bytes))
+    Ok(bytes)
 }
 
 /// The SHA-256 of a text, as a partners file has it.

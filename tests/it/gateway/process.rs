@@ -95,7 +95,7 @@ async fn while_it_is_leaving_every_answer_sends_its_client_elsewhere() {
     let hotel = Hotel::open("door-leaving").await;
     let (mut files, arguments) = files(&hotel);
     // It does not come to its end here.
-    files.set("gateway.ending.linger", json!("1h"));
+    files.set("gateway.ending.linger", json!("1m"));
     let gateway = start(&arguments);
     gateway.ready().await;
     let url = format!("{}/openapi.json", door(&gateway).await);

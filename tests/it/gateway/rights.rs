@@ -191,6 +191,8 @@ async fn the_same_identity_books_as_guests_do_cancels_and_changes_nothing_else()
     until("the policy is in force", async || ours.create(&dry, &booking(&spec, label)).await.is_err()).await;
 
     ours.create(&dry, &booking(&spec, |_| {})).await.expect("a booking as the gateway makes it");
+    let relayed = |one: &mut Value| one["metadata"]["finalizers"] = json!([FINALIZER, "innkeeper.dev/relay"]);
+    ours.create(&dry, &booking(&spec, relayed)).await.expect("and where there is a relay");
     type Change = fn(&mut Value);
     let wrong: [(&str, Change); 8] = [
         ("cancelled from the start", |one| one["spec"]["state"] = json!("Cancelled")),

@@ -61,7 +61,7 @@ async fn keys_are_made_once_of_random_bytes_and_what_is_there_stays() {
     let arguments = ["keys", "--trial-partner", "--namespace", SYSTEM, &kubeconfig];
     let (code, out, said) = ends(&arguments).await;
     assert_eq!((code, said.as_str()), (Some(0), ""), "{out}");
-    assert_eq!(out.lines().filter(|line| line.starts_with("made the Secret")).count(), 2, "{out}");
+    assert_eq!(out.lines().filter(|line| line.starts_with("made the Secret")).count(), 4, "{out}");
     let token = text(&secrets, TRIAL, "token").await;
     assert!(token.len() == 64 && !out.contains(&token), "{out}");
     let folder = tempfile::TempDir::new().unwrap();
@@ -72,6 +72,14 @@ async fn keys_are_made_once_of_random_bytes_and_what_is_there_stays() {
     };
     assert!(lets_in(&token).await && !lets_in("another").await);
 
+    let keys = async || {
+        let cookies = text(&secrets, "innkeeper-gateway-cookies", "cookies.keys").await;
+        [cookies, text(&secrets, "innkeeper-gateway-guests", "guests.key").await]
+    };
+    let made = keys().await;
+    // 32 bytes in base64, in a line.
+    assert!(made.iter().all(|key| key.len() == 45 && key.ends_with("=\n")) && made[0] != made[1]);
+
     // Again, and again after half of it was lost: the token that somebody may have is still the one.
     for lost in [None, Some(PARTNERS)] {
         if let Some(lost) = lost {
@@ -81,10 +89,11 @@ async fn keys_are_made_once_of_random_bytes_and_what_is_there_stays() {
         assert_eq!((code, said.as_str()), (Some(0), ""), "{out}");
         assert_eq!(text(&secrets, TRIAL, "token").await, token);
         assert!(lets_in(&token).await);
+        assert_eq!(keys().await, made);
     }
 
     // Elsewhere it may do nothing, and says so.
     let (code, _, said) = ends(&["keys", "--namespace", "default", &kubeconfig]).await;
     assert_eq!(code, Some(1));
-    assert!(said.contains(PARTNERS) && said.contains("forbidden"), "{said}");
+    assert!(said.contains("innkeeper-gateway-cookies") && said.contains("forbidden"), "{said}");
 }
