@@ -94,6 +94,6 @@ fn remove_the_rest(world: &World) {
     world.show(&["delete", "-k", "crds", "--ignore-not-found", &limit]);
     let claims = world.try_kubectl(&["-n", SYSTEM, "get", "pvc", "-o", "name"]).unwrap_or_default();
     say!("  left in {SYSTEM}: {}", claims.replace('\n', ", "));
-    world.kubectl(&["delete", "namespace", SYSTEM, "--ignore-not-found", &limit]);
+    world.kubectl(&["delete", "namespace", SYSTEM, "innkeeper-contacts", "--ignore-not-found", &limit]);
     world.uninstalled();
 }

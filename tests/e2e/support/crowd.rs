@@ -75,6 +75,15 @@ struct Shared {
     stop: CancellationToken,
 }
 
+impl Shared {
+    /// Counts a request, and why it failed.
+    fn count(&self, failed: Option<String>) {
+        let mut tally = self.tally.lock().unwrap();
+        tally.asked += 1;
+        tally.failed.extend(failed.map(|why| (self.begun.elapsed(), why)));
+    }
+}
+
 /// People who come until they are asked to go.
 pub struct Crowd {
     /// Where they book.
@@ -157,18 +166,13 @@ async fn look(shared: Arc<Shared>) {
             }
             let begun = Instant::now();
             let answer = Door::send(shared.door.request(&client, Method::GET, path)).await;
-            let mut tally = shared.tally.lock().unwrap();
-            tally.asked += 1;
-            tally.slow.push(begun.elapsed());
-            match answer {
-                Ok(answer) if answer.status == StatusCode::OK => {}
-                Ok(answer) => {
-                    tally
-                        .failed
-                        .push((shared.begun.elapsed(), format!("{path}: {} {}", answer.status, answer.body)));
-                }
-                Err(why) => tally.failed.push((shared.begun.elapsed(), format!("{path}: {why}"))),
-            }
+            let took = begun.elapsed();
+            shared.count(match answer {
+                Ok(answer) if answer.status == StatusCode::OK => None,
+                Ok(answer) => Some(format!("{path}: {} {}", answer.status, answer.body)),
+                Err(why) => Some(format!("{path}: {why}")),
+            });
+            shared.tally.lock().unwrap().slow.push(took);
         }
     }
 }
@@ -186,20 +190,17 @@ async fn book(shared: Arc<Shared>) {
         // With the same key, until it is answered: what was booked is booked once, whatever became of the answer.
         loop {
             let answer = Door::send(shared.door.booking(&client, &shared.property, stay, &guest)).await;
-            let mut tally = shared.tally.lock().unwrap();
-            tally.asked += 1;
-            match answer {
-                Ok(answer) if answer.status.is_success() => {
-                    tally.booked += 1;
-                    break;
-                }
-                Ok(answer) => {
-                    let why = format!("booking {guest}: {} {}", answer.status, answer.body);
-                    tally.failed.push((shared.begun.elapsed(), why));
-                }
-                Err(why) => tally.failed.push((shared.begun.elapsed(), format!("booking {guest}: {why}"))),
+            let failed = match answer {
+                Ok(answer) if answer.status.is_success() => None,
+                Ok(answer) => Some(format!("{} {}", answer.status, answer.body)),
+                Err(why) => Some(why),
+            };
+            let booked = failed.is_none();
+            shared.count(failed.map(|why| format!("booking {guest}: {why}")));
+            if booked {
+                shared.tally.lock().unwrap().booked += 1;
+                break;
             }
-            drop(tally);
             assert!(begun.elapsed() < PATIENCE, "{guest} cannot book");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
