@@ -12,7 +12,7 @@ use crate::support::operator::value;
 use crate::support::report::say;
 use crate::support::{SYSTEM, World, until};
 
-/// The part whose pods and ConfigMap it is.
+/// The part whose pods and `ConfigMap` it is.
 const OPERATOR: &str = "operator";
 
 fn read(world: &World, part: &str) -> String {
@@ -121,7 +121,7 @@ pub async fn refused(world: &World) {
     world.rolled_out();
 }
 
-/// What a gateway lets strangers do follows its ConfigMap, with neither another image nor a restart.
+/// What a gateway lets strangers do follows its `ConfigMap`, with neither another image nor a restart.
 pub async fn the_door(world: &World) {
     const GATEWAY: &str = "gateway";
     world.installed();

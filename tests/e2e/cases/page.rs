@@ -13,7 +13,7 @@ use crate::support::report::say;
 use crate::support::{SYSTEM, World, until};
 
 /// How often My Page is read.
-const READS: u32 = 500;
+const READS: u32 = 200;
 /// A gateway keeps so many watches, and begins each anew this often.
 const WATCHES: f64 = 3.0;
 const WATCHED_FOR: f64 = 30.0;

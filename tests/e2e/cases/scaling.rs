@@ -39,9 +39,7 @@ async fn gateways(
 async fn none_failed(world: &World, hotel: Hotel, tally: &Tally) {
     say!("  {tally}");
     assert!(tally.failed.is_empty(), "{tally}");
-    if tally.booked > 0 {
-        all_booked(world, &hotel, tally).await;
-    }
+    all_booked(world, &hotel, tally).await;
     hotel.close(world);
 }
 
@@ -63,7 +61,7 @@ pub async fn by_load(world: &World) {
     world.kubectl(&["-n", SYSTEM, "patch", "hpa", GATEWAY, "--type=merge", "-p", &sooner.to_string()]);
     let (mut seen, begun) = (Vec::new(), Instant::now());
     gateways(world, "two gateways, as many as there are at least", &mut seen, begun, |n| n == 2).await;
-    let crowd = Crowd::begin(world, "rush", 400, false).await;
+    let crowd = Crowd::begin(world, "rush", 400).await;
     let mut pace = 400;
     let rush = Instant::now();
     // What two gateways bear without more is another number on every machine.
@@ -120,7 +118,7 @@ pub async fn by_load(world: &World) {
 /// Every gateway anew, one by one.
 pub async fn rollout(world: &World) {
     world.installed();
-    let crowd = Crowd::begin(world, "rollout", QUIET, true).await;
+    let crowd = Crowd::begin(world, "rollout", QUIET).await;
     let before = world.gateways().await;
     crowd.answered(QUIET * 2).await;
     let begun = Instant::now();
@@ -157,7 +155,7 @@ async fn still_there(world: &World, of: &BTreeSet<PodId>) -> Vec<String> {
 /// One is deleted, as a node that is drained deletes it.
 pub async fn deleted(world: &World) {
     world.installed();
-    let crowd = Crowd::begin(world, "deleted", QUIET, true).await;
+    let crowd = Crowd::begin(world, "deleted", QUIET).await;
     crowd.answered(QUIET).await;
     let victim = world.gateways().await.pop_first().expect("there is a gateway");
     let begun = Instant::now();
@@ -174,7 +172,7 @@ pub async fn deleted(world: &World) {
 pub async fn killed(world: &World) {
     world.installed();
     let node = world.node.as_ref().expect("checked before");
-    let crowd = Crowd::begin(world, "killed", QUIET, true).await;
+    let crowd = Crowd::begin(world, "killed", QUIET).await;
     crowd.answered(QUIET).await;
     let victim = world.gateways().await.pop_first().expect("there is a gateway");
     let process = node.process(&victim.uid).expect("it has a process");
@@ -204,7 +202,7 @@ pub async fn killed(world: &World) {
 /// Two evictions at once: the second is refused until another gateway is ready.
 pub async fn evicted(world: &World) {
     world.installed();
-    let crowd = Crowd::begin(world, "evicted", QUIET, false).await;
+    let crowd = Crowd::begin(world, "evicted", QUIET).await;
     let allowed = || {
         let path = "jsonpath={.status.disruptionsAllowed}";
         world.kubectl(&["-n", SYSTEM, "get", "pdb", GATEWAY, "-o", path])
@@ -220,7 +218,7 @@ pub async fn evicted(world: &World) {
     evict(&pods[0]).await.expect("the first may go");
     match evict(&pods[1]).await {
         Err(kube::Error::Api(status)) if status.code == 429 => {
-            say!("  the second is held: {}", status.message)
+            say!("  the second is held: {}", status.message);
         }
         other => panic!("the second was not held: {other:?}"),
     }

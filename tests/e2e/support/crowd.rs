@@ -1,6 +1,6 @@
-//! A crowd at the guests' door: people who look for rooms and at what is theirs, at a bounded pace, and some who book.
-//! Every request and every failure is counted. Nobody tries again, except who books: with the same key, as a client
-//! should.
+//! A crowd at the guests' door: strangers who look for rooms, at a bounded pace, and a partner who books and looks at what is
+//! booked. Every request and every failure is counted. Nobody tries again, except who books: with the same key, as a
+//! client should.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::door::{Door, stranger};
+use super::door::{Answer, Door, stranger};
 use super::hotel::Hotel;
 use super::{PATIENCE, World};
 
@@ -21,7 +21,7 @@ use super::{PATIENCE, World};
 const PEOPLE: u64 = 16;
 /// After so many requests somebody has gone, and another comes, with a connection of their own.
 const REQUESTS: usize = 40;
-/// Somebody books this often.
+/// The partner books this often; its limit is 600 requests a minute at each gateway.
 const BOOKING: Duration = Duration::from_millis(400);
 
 /// What was counted.
@@ -93,8 +93,8 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Opens a hotel, and people begin to come, so many requests a second; with `booking` some of them book.
-    pub async fn begin(world: &World, name: &str, pace: u64, booking: bool) -> Self {
+    /// Opens a hotel, and people begin to come: so many requests a second of strangers.
+    pub async fn begin(world: &World, name: &str, pace: u64) -> Self {
         let door = Door::open(world).await;
         let hotel = Hotel::open(world, name);
         for room in ["double", "twin", "suite", "attic"] {
@@ -113,9 +113,7 @@ impl Crowd {
             stop: CancellationToken::new(),
         });
         let mut people: Vec<_> = (0..PEOPLE).map(|_| tokio::spawn(look(Arc::clone(&shared)))).collect();
-        if booking {
-            people.push(tokio::spawn(book(Arc::clone(&shared))));
-        }
+        people.push(tokio::spawn(book(Arc::clone(&shared))));
         Self { hotel, shared, people }
     }
 
@@ -150,13 +148,22 @@ impl Crowd {
     }
 }
 
+/// Why a request failed, if it did.
+fn failure(answer: &Result<Answer, String>) -> Option<String> {
+    match answer {
+        Ok(answer) if answer.status.is_success() => None,
+        Ok(answer) => Some(format!("{} {}", answer.status, answer.body)),
+        Err(why) => Some(why.clone()),
+    }
+}
+
 async fn look(shared: Arc<Shared>) {
-    let search = format!("/v1/properties/{}/rooms?checkIn=2031-04-01&checkOut=2031-04-08", shared.property);
-    let asks = [search.as_str(), search.as_str(), "/v1/reservations?limit=20", search.as_str()];
+    let (url, property) = (&shared.door.url, &shared.property);
+    let search = format!("{url}/v1/properties/{property}/rooms?checkIn=2031-04-01&checkOut=2031-04-08");
     let mut next = tokio::time::Instant::now();
     while !shared.stop.is_cancelled() {
         let client = stranger();
-        for path in asks.iter().cycle().take(REQUESTS) {
+        for _ in 0..REQUESTS {
             let pace = shared.pace.load(Ordering::Relaxed).max(1);
             // Who is late does not make up for it: then there is as much as the door bears.
             next = (next + Duration::from_secs(PEOPLE) / u32::try_from(pace).unwrap_or(u32::MAX))
@@ -165,13 +172,9 @@ async fn look(shared: Arc<Shared>) {
                 return;
             }
             let begun = Instant::now();
-            let answer = Door::send(shared.door.request(&client, Method::GET, path)).await;
+            let answer = Door::send(client.get(&search)).await;
             let took = begun.elapsed();
-            shared.count(match answer {
-                Ok(answer) if answer.status == StatusCode::OK => None,
-                Ok(answer) => Some(format!("{path}: {} {}", answer.status, answer.body)),
-                Err(why) => Some(format!("{path}: {why}")),
-            });
+            shared.count(failure(&answer).map(|why| format!("looking for rooms: {why}")));
             shared.tally.lock().unwrap().slow.push(took);
         }
     }
@@ -190,11 +193,7 @@ async fn book(shared: Arc<Shared>) {
         // With the same key, until it is answered: what was booked is booked once, whatever became of the answer.
         loop {
             let answer = Door::send(shared.door.booking(&client, &shared.property, stay, &guest)).await;
-            let failed = match answer {
-                Ok(answer) if answer.status.is_success() => None,
-                Ok(answer) => Some(format!("{} {}", answer.status, answer.body)),
-                Err(why) => Some(why),
-            };
+            let failed = failure(&answer);
             let booked = failed.is_none();
             shared.count(failed.map(|why| format!("booking {guest}: {why}")));
             if booked {
@@ -204,5 +203,7 @@ async fn book(shared: Arc<Shared>) {
             assert!(begun.elapsed() < PATIENCE, "{guest} cannot book");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        let page = Door::send(shared.door.request(&client, Method::GET, "/v1/reservations?limit=20")).await;
+        shared.count(failure(&page).map(|why| format!("what is booked: {why}")));
     }
 }
