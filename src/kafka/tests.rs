@@ -38,9 +38,9 @@ fn event(key: &str, number: i64) -> Outgoing {
 }
 
 /// What is in the topic, by key, in order; waits until there is as much as expected.
-fn read(cluster: &Cluster, expected: usize) -> HashMap<String, Vec<i64>> {
+fn read(brokers: &str, expected: usize) -> HashMap<String, Vec<i64>> {
     let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", cluster.bootstrap_servers())
+        .set("bootstrap.servers", brokers)
         .set("group.id", "reader")
         .set("auto.offset.reset", "earliest")
         .create()
@@ -77,7 +77,8 @@ async fn every_event_is_acknowledged_and_in_order_for_each_key_also_after_faults
     let batch = batch();
     let verdicts = sink.deliver(&batch).await;
     assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Acked), "{verdicts:?}");
-    let read = tokio::task::spawn_blocking(move || read(&cluster, 200)).await.unwrap();
+    let brokers = cluster.bootstrap_servers();
+    let read = tokio::task::spawn_blocking(move || read(&brokers, 200)).await.unwrap();
     assert_eq!(read.len(), 10);
     for (key, numbers) in read {
         assert_eq!(numbers, (1..=20).collect::<Vec<_>>(), "{key}");

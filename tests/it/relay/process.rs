@@ -111,7 +111,7 @@ async fn what_a_receiver_refused_is_kept_and_sent_again_when_somebody_says_so() 
     relay.says("refused for good").await;
     relay.answers("/metrics", |_, text| text.contains("innkeeper_relay_dead_letters{sink=\"desk\"} 1")).await;
 
-    let replay = |more: &[&str]| self::arguments(&hotel, &files, &[&["replay"], more].concat());
+    let replay = |more: &[&str]| self::arguments(&hotel, &files, &[&["replay"][..], more].concat());
     let (code, out, _) = ends(&strs(&replay(&["--list"]))).await;
     assert_eq!(code, Some(0));
     assert!(out.contains("desk  dev.innkeeper.reservation.paid") && out.contains("422"), "{out}");
