@@ -32,6 +32,8 @@ enum Command {
     Import(commands::import::ImportArgs),
     /// Make the Secrets with random keys that an installation needs and does not have yet
     Keys(commands::keys::KeysArgs),
+    /// List, show or verify the archive of finished stays
+    Archive(commands::archive::ArchiveArgs),
     /// Check a configuration file, or print the reference
     Config(commands::config::ConfigArgs),
 }
@@ -48,6 +50,7 @@ async fn main() -> ExitCode {
         Command::Crd(args) => commands::crd::run(&args),
         Command::Import(args) => commands::import::run(args).await,
         Command::Keys(args) => commands::keys::run(args).await,
+        Command::Archive(args) => commands::archive::run(&args),
         Command::Config(args) => commands::config::run(&args),
     };
     match result {

@@ -1,5 +1,6 @@
 //! What each subcommand does: reads its arguments, puts parts together, runs them.
 
+pub mod archive;
 pub mod config;
 pub mod crd;
 pub mod dev;
@@ -9,6 +10,7 @@ pub mod import;
 pub mod keys;
 pub mod operator;
 pub mod relay;
+mod webhooks;
 
 use std::error::Error;
 

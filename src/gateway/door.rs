@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Clock;
 use crate::model::Model;
 use crate::partners::Partners;
+use crate::past::Past;
 use crate::problem::{Kind, Problem};
 use crate::pulse::Pulses;
 use crate::rates::Rates;
@@ -36,6 +37,8 @@ pub struct Inner {
     pub model: Model,
     /// How old it is.
     pub pulses: Pulses,
+    /// Past stays.
+    pub past: Past,
     /// What may be written.
     pub writer: Writer,
     /// Who may come as a partner.

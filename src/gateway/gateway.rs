@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use http::{HeaderName, HeaderValue, Method, header};
-use innkeeper_ops::config::ConfigWatch;
+use innkeeper_ops::config::{self, ConfigWatch};
 use innkeeper_ops::metrics::{Metrics, ModelKind};
 use innkeeper_ops::probes::{Condition, Health};
 use kube::Client;
@@ -22,9 +22,11 @@ use crate::door::{Door, Inner};
 use crate::follow::Watches;
 use crate::model::Model;
 use crate::partners::Partners;
+use crate::past::Past;
 use crate::problem::{Kind, Problem};
 use crate::pulse::{Pulses, counted};
 use crate::rates::Rates;
+use crate::webhooks;
 use crate::writer::Writer;
 use crate::{Clock, layers, page, rest, serve};
 
@@ -76,9 +78,14 @@ impl Gateway {
                 Breaker::new(settings.breaker.failures, settings.breaker.open_for, self.metrics.clone());
             let places = usize::try_from(settings.limits.in_flight).unwrap_or(usize::MAX);
             let streams = usize::try_from(settings.limits.streams).unwrap_or(usize::MAX);
+            let past = Past::of(self.config.current().archive.folder.as_deref());
+            let _archive = AbortOnDropHandle::new(tokio::spawn(
+                past.clone().follow(Arc::clone(&self.config), self.metrics.clone()),
+            ));
             let door = Door::new(Inner {
                 model,
                 pulses,
+                past,
                 writer: Writer::new(counted(&self.client, &self.metrics), breaker),
                 partners: self.partners,
                 rates: Rates::new(&settings.rates),
@@ -95,7 +102,7 @@ impl Gateway {
                 AbortOnDropHandle::new(tokio::spawn(async move { forgetting.rates.forget().await }));
             let watching = settings.partners_file.clone().map(|file| door.partners.clone().watch(file));
             let _watching = watching.map(|watching| AbortOnDropHandle::new(tokio::spawn(watching)));
-            let router = router(door.clone(), &settings.allowed_origins);
+            let router = router(door.clone(), &settings);
             let (linger, drain) = (settings.ending.linger, settings.ending.drain);
             let lingered = CancellationToken::new();
             let ending = async {
@@ -111,7 +118,7 @@ impl Gateway {
     }
 }
 
-fn router(door: Door, origins: &[String]) -> Router {
+fn router(door: Door, settings: &config::Gateway) -> Router {
     let (api, document) = rest::routes().split_for_parts();
     // The first to see a request stands last.
     let api = api
@@ -125,7 +132,8 @@ fn router(door: Door, origins: &[String]) -> Router {
             Problem::new(Kind::MethodNotAllowed, detail)
         })
         .layer(DefaultBodyLimit::max(MOST_BODY))
-        .layer(cors(origins))
+        .merge(webhooks::routes(settings.webhooks_to.as_deref()))
+        .layer(cors(&settings.allowed_origins))
         .layer(from_fn_with_state(door.clone(), layers::count))
         .with_state(door)
 }

@@ -14,12 +14,14 @@ mod layers;
 mod model;
 mod page;
 mod partners;
+mod past;
 mod problem;
 mod pulse;
 mod rates;
 mod rest;
 mod search;
 mod serve;
+mod webhooks;
 mod words;
 mod writer;
 

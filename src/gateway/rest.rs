@@ -4,6 +4,7 @@
 
 mod booking;
 mod cancelling;
+mod cursor;
 mod events;
 mod extract;
 mod mine;

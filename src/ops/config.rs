@@ -3,6 +3,7 @@
 //! The doc comments of the fields below are the reference's text (`docs/configuration.md`), and [`rules`] says
 //! what each may hold; so neither can drift. Secrets do not belong here: they are files that this one names.
 
+mod archive;
 mod error;
 mod formats;
 mod gateway;
@@ -12,6 +13,7 @@ mod relay;
 pub mod rules;
 pub mod span;
 pub mod watch;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,10 +22,12 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use archive::Archive;
 pub use error::{ConfigError, Fault};
 pub use gateway::{Ending, Gateway, Limits, Model, Rates, WriteBreaker};
 pub use relay::{EventFile, EventMode, Kafka, Receiver, Relay};
 pub use watch::{Change, ConfigWatch};
+pub use webhooks::Webhooks;
 
 /// Everything that can be set. An empty file is this type's default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +49,9 @@ pub struct Config {
     /// of its own; `docs/events.md` says what goes out.
     #[serde(deserialize_with = "or_default")]
     pub relay: Relay,
+    /// The archive of finished Reservations, on a volume that every gateway reads.
+    #[serde(deserialize_with = "or_default")]
+    pub archive: Archive,
     /// Probes and metrics.
     #[serde(deserialize_with = "or_default")]
     pub http: Http,
@@ -137,6 +144,10 @@ pub struct Payments {
     /// How payments are compared with the Reservations, to find money that no Reservation accounts for.
     #[serde(deserialize_with = "or_default")]
     pub sweep: Sweep,
+    /// The provider's webhooks: what is under way at the provider is then looked at when it says so, and not only now and
+    /// then.
+    #[serde(deserialize_with = "or_default")]
+    pub webhooks: Webhooks,
 }
 
 /// How payments are compared with the Reservations, to find money that no Reservation accounts for.
@@ -254,6 +265,7 @@ impl Default for Payments {
             breaker: Breaker::default(),
             backoff: Backoff::default(),
             sweep: Sweep::default(),
+            webhooks: Webhooks::default(),
         }
     }
 }

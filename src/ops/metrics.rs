@@ -8,6 +8,7 @@ mod gateway;
 mod labels;
 mod relay;
 mod shared;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +69,7 @@ struct Inner {
     calendar_writes: Family<CalendarLabel, Counter>,
     batch_size: Histogram,
     status_writes: Family<StatusLabels, Counter>,
+    webhooks: webhooks::Webhooks,
     gateway: gateway::Gateway,
     relay: relay::Relay,
 }
@@ -189,6 +191,11 @@ impl Metrics {
                 Histogram::new(BATCH_SIZES),
             ),
             status_writes: register(to, "innkeeper_status_writes", "Writes of a status"),
+            webhooks: register(
+                to,
+                "innkeeper_payment_webhooks",
+                "Webhooks of the payment provider, by what became of them",
+            ),
             shared,
             gateway,
             relay,

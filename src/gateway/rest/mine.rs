@@ -1,22 +1,21 @@
 //! One's own bookings: the list in parts, and one.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::cursor::{self, Cursor};
 use super::extract::{Asked, At, Caller};
 use super::reservation::Reservation;
 use crate::door::Door;
 use crate::identity::Scope;
-use crate::model::Place;
-use crate::model::views::StayView;
+use crate::model::views::{StayView, compact};
+use crate::past::{self, Unread};
 use crate::problem::{Kind, Problem};
 
 /// Which part of the list.
@@ -43,16 +42,20 @@ const fn twenty() -> u32 {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReservationList {
-    /// Newest first.
+    /// Those under way and ahead first, then those that are over and filed; each newest first.
     items: Vec<Reservation>,
     /// Where to go on; absent where this is the last part.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+    /// Why stays that are over and filed are missing from this part; absent where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<&'static str>,
 }
 
 /// My reservations
 ///
-/// Newest first: for a partner, those of all its guests, or of one.
+/// Those under way and ahead first, then those that are over and filed; each newest first. For a partner, those of all
+/// its guests, or of one.
 #[utoipa::path(
     get,
     path = "/v1/reservations",
@@ -77,21 +80,31 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Read)?;
-    let after = part.cursor.as_deref().map(place_of).transpose()?;
+    let from = part.cursor.as_deref().map(cursor::read).transpose()?.unwrap_or_default();
     let limit = usize::try_from(part.limit).ok().filter(|limit| (1..=100).contains(limit));
     let limit = limit.ok_or_else(|| Problem::new(Kind::Malformed, "limit is from 1 to 100."))?;
     let owner = match &part.guest_id {
         Some(guest) => caller.0.guest_id(Some(guest)),
         None => caller.0.owner(),
     };
-    let page = owner
-        .map(|owner| door.model.stays_of(&owner, after.as_ref(), limit, |ns| caller.0.may_touch(ns)))
-        .unwrap_or_default();
     let now = door.now();
-    let list = ReservationList {
-        items: page.stays.iter().map(|stay| Reservation::of(stay, now)).collect(),
-        next: page.next.as_ref().map(cursor_of),
-    };
+    let mut list = ReservationList { items: Vec::new(), next: None, missing: None };
+    let Some(owner) = owner else { return Ok(door.read(&headers, &list)) };
+    let mut past = None;
+    match from {
+        Cursor::Live(after) => {
+            let page = door.model.stays_of(&owner, after.as_ref(), limit, |ns| caller.0.may_touch(ns));
+            list.items = page.stays.iter().map(|stay| Reservation::of(stay, now)).collect();
+            list.next = page.next.map(|place| Cursor::Live(Some(place)).write());
+            if list.next.is_none() {
+                past = Some(None);
+            }
+        }
+        Cursor::Past(after) => past = Some(after),
+    }
+    if let Some(after) = past {
+        list.go_on(&door, &caller, owner, after, limit, now).await;
+    }
     Ok(door.read(&headers, &list))
 }
 
@@ -124,8 +137,58 @@ pub(crate) async fn one(
     At((property, name)): At<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let stay = mine(&door, &caller, Scope::Read, &property, &name)?;
-    Ok(door.read(&headers, &Reservation::of(&stay, door.now())))
+    caller.may(Scope::Read)?;
+    let found = match mine(&door, &caller, Scope::Read, &property, &name) {
+        Ok(stay) => Reservation::of(&stay, door.now()),
+        Err(not_there) => {
+            let stays = door.past.named(&property, &name).await.map_err(unread)?;
+            let theirs = stays.iter().find(|stay| caller.0.owns(&property, &stay.guest_id));
+            Reservation::archived(theirs.ok_or(not_there)?, door.now())
+        }
+    };
+    Ok(door.read(&headers, &found))
+}
+
+impl ReservationList {
+    /// Fills up with stays that are over and filed. One that is still live is shown as that, and not twice.
+    async fn go_on(
+        &mut self,
+        door: &Door,
+        caller: &Caller,
+        owner: String,
+        after: Option<past::Place>,
+        limit: usize,
+        now: Timestamp,
+    ) {
+        let room = limit - self.items.len();
+        let (model, identity) = (door.model.clone(), caller.0.clone());
+        let leave_out = move |property: &str, name: &str, uid: u128| {
+            let live = model.stay(property, name).is_some_and(|stay| compact(&stay.uid) == uid);
+            live || !identity.may_touch(property)
+        };
+        // Where nothing more fits, it is only asked whether anything follows.
+        let begin = after.clone();
+        match door.past.page(owner, after, room.max(1), leave_out).await {
+            Ok(page) if room == 0 => {
+                self.next = (!page.stays.is_empty()).then(|| Cursor::Past(begin).write());
+            }
+            Ok(page) => {
+                self.items.extend(page.stays.iter().map(|stay| Reservation::archived(stay, now)));
+                self.next = page.next.map(|place| Cursor::Past(Some(place)).write());
+            }
+            Err(Unread::Loading) => {
+                self.missing = Some("The archive is still being read; ask again in a moment.")
+            }
+            Err(Unread::Away) => self.missing = Some("The archive cannot be read at the moment."),
+        }
+    }
+}
+
+/// What an archive that cannot be read is to whoever asked for one stay of it.
+fn unread(_: Unread) -> Problem {
+    let detail =
+        "This reservation is not among those under way, and the archive cannot be read at the moment.";
+    Problem::new(Kind::Unavailable, detail).after(std::time::Duration::from_secs(2))
 }
 
 /// The caller's own Reservation of this name. That of another is not there, for all that is said.
@@ -141,33 +204,4 @@ pub(super) fn mine(
         .stay(property, name)
         .filter(|stay| caller.0.owns(property, &stay.guest_id))
         .ok_or_else(|| Problem::not_found("reservation"))
-}
-
-/// A place in a list, as clients carry it. It says nothing that whoever has it may not know.
-fn cursor_of((Reverse(created), namespace, name): &Place) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{created}/{namespace}/{name}"))
-}
-
-fn place_of(cursor: &str) -> Result<Place, Problem> {
-    let read = || {
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-        let mut parts = text.splitn(3, '/');
-        let created = parts.next()?.parse().ok()?;
-        Some((Reverse(created), parts.next()?.to_owned(), parts.next()?.to_owned()))
-    };
-    read().ok_or_else(|| Problem::new(Kind::Malformed, "cursor is not one that was given; begin without it."))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_read_back_and_another_text_is_refused() {
-        let place = (Reverse(1_900_000_000), "seaside".to_owned(), "a-b".to_owned());
-        assert_eq!(place_of(&cursor_of(&place)).unwrap(), place);
-        for wrong in ["", "abc", "!", &URL_SAFE_NO_PAD.encode("x/y/z"), &URL_SAFE_NO_PAD.encode("1/y")] {
-            assert!(place_of(wrong).is_err(), "{wrong}");
-        }
-    }
 }

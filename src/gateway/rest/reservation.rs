@@ -45,6 +45,8 @@ pub(crate) struct Reservation {
     settled: bool,
     /// Whether it can be cancelled.
     cancellable: bool,
+    /// Whether it is over and filed: it does not change any more.
+    archived: bool,
     /// The price agreed; absent until it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Price>,
@@ -120,6 +122,7 @@ impl Reservation {
             message: message.to_owned(),
             settled: stay.is_settled(),
             cancellable: is_cancellable(stay, now),
+            archived: false,
             price: quote.map(|quote| Price::of(quote, stay.check_out)),
             money: money(),
             collect: stay.collect.into(),
@@ -137,6 +140,13 @@ impl Reservation {
                 })
                 .collect(),
         }
+    }
+}
+
+impl Reservation {
+    /// One that is filed.
+    pub(crate) fn archived(stay: &StayView, now: Timestamp) -> Self {
+        Self { archived: true, cancellable: false, ..Self::of(stay, now) }
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Gateway {
     pub open_search: bool,
     /// Origins whose pages may call the API from a browser (CORS). Empty means none but the gateway's own.
     pub allowed_origins: Vec<String>,
+    /// Where the payment provider's webhooks are passed on to, which come in at `/webhooks/payments`: an origin whose host
+    /// has the address of every operator, such as a headless Service. Without one there is no such address.
+    pub webhooks_to: Option<String>,
     /// How many proxies stand before the gateway and each add an address to `X-Forwarded-For`. With 0 that header is
     /// not believed, and a guest's address is that of the connection.
     pub proxies: u8,
@@ -135,6 +138,7 @@ impl Default for Gateway {
             partners_file: None,
             open_search: true,
             allowed_origins: Vec::new(),
+            webhooks_to: None,
             proxies: 0,
             limits: Limits::default(),
             rates: Rates::default(),

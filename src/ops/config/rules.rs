@@ -38,6 +38,7 @@ pub(super) enum Rule {
     Namespaces { most: usize },
     Finalizers { most: usize },
     Origin,
+    OptionalOrigin,
     PageOrigins { most: usize },
     EventTypes { most: usize },
     Receivers { most: usize },
@@ -101,11 +102,14 @@ pub(super) const FIELDS: &[Field] = &[
         "payments.sweep.back",
         Rule::Span { min: HOUR.saturating_mul(2), max: HOUR.saturating_mul(24 * 800) },
     ),
+    at_start("payments.webhooks.secretFile", Rule::OptionalFile),
+    at_start("payments.webhooks.listen", Rule::Listen),
     at_start("gateway.listen", Rule::Listen),
     at_start("gateway.watchNamespaces", Rule::Namespaces { most: 100 }),
     at_start("gateway.partnersFile", Rule::OptionalFile),
     live("gateway.openSearch", Rule::YesOrNo),
     at_start("gateway.allowedOrigins", Rule::PageOrigins { most: 100 }),
+    at_start("gateway.webhooksTo", Rule::OptionalOrigin),
     live("gateway.proxies", Rule::Whole { min: 0, max: 8 }),
     live("gateway.limits.bodyBytes", Rule::Whole { min: 1024, max: 1_048_576 }),
     at_start("gateway.limits.headerBytes", Rule::Whole { min: 8192, max: 1_048_576 }),
@@ -134,6 +138,8 @@ pub(super) const FIELDS: &[Field] = &[
     at_start("relay.kafka.types", Rule::EventTypes { most: 32 }),
     live("relay.retry.initial", Rule::Span { min: MILLISECOND.saturating_mul(10), max: HOUR }),
     live("relay.retry.max", Rule::Span { min: MILLISECOND.saturating_mul(10), max: HOUR.saturating_mul(24) }),
+    at_start("archive.folder", Rule::OptionalFile),
+    live("archive.followEvery", Rule::Span { min: MILLISECOND.saturating_mul(100), max: MINUTE }),
     at_start("http.listen", Rule::Listen),
     at_start("log.format", Rule::LogFormat),
     live("log.filter", Rule::LogFilter),
@@ -257,10 +263,13 @@ impl Rule {
                     Ok(())
                 }
             }),
-            Self::OptionalNamespace | Self::OptionalFile if value.is_null() => Ok(()),
+            Self::OptionalNamespace | Self::OptionalFile | Self::OptionalOrigin if value.is_null() => Ok(()),
+            Self::OptionalOrigin if text.starts_with("https:") => {
+                Err(format!("{text} cannot be reached; give {self}"))
+            }
             Self::OptionalNamespace => check_label(text),
             Self::ObjectName => check_subdomain(text),
-            Self::Origin => check_origin(text),
+            Self::Origin | Self::OptionalOrigin => check_origin(text),
             Self::PageOrigins { most } => return check_list(value, *most, check_page_origin),
             Self::EventTypes { most } => return check_list(value, *most, check_event_type),
             Self::Brokers { most } => return check_list(value, *most, check_broker),
@@ -300,6 +309,7 @@ impl fmt::Display for Rule {
                 write!(f, "a list of at most {most} finalizers, like example.com/name")
             }
             Self::Origin => f.write_str("`http://` or `https://`, a host, perhaps a port"),
+            Self::OptionalOrigin => f.write_str("`http://`, a host, perhaps a port, or nothing"),
             Self::PageOrigins { most } => {
                 write!(f, "a list of at most {most} origins, like https://booking.example.com")
             }

@@ -45,12 +45,14 @@ payments:
   breaker: {failures: 3, openFor: 20s}
   backoff: {initial: 500ms, max: 1m}
   sweep: {every: 2h, back: 24h}
+  webhooks: {secretFile: /run/webhooks, listen: '127.0.0.1:81'}
 gateway:
   listen: 127.0.0.1:80
   watchNamespaces: [annex]
   partnersFile: /run/partners
   openSearch: false
   allowedOrigins: ['https://booking.example.com']
+  webhooksTo: http://operators:8092
   proxies: 1
   limits: {bodyBytes: 2048, headerBytes: 9000, headerTimeout: 2s, requestTimeout: 3s, inFlight: 4, streams: 5}
   rates: {identityPerMinute: 6, addressPerMinute: 7}
@@ -66,6 +68,7 @@ relay:
     - {name: night, url: 'http://night:8080'}
   kafka: {brokers: ['kafka:9092'], topic: stays, propertiesFile: /run/properties, types: ['*']}
   retry: {initial: 1s, max: 2s}
+archive: {folder: /srv/archive, followEvery: 5s}
 http: {listen: '[::]:9090'}
 log: {format: json, filter: 'info,kube=warn'}
 ",
@@ -97,6 +100,10 @@ log: {format: json, filter: 'info,kube=warn'}
             breaker: Breaker { failures: 3, open_for: seconds(20) },
             backoff: Backoff { initial: Duration::from_millis(500), max: seconds(60) },
             sweep: Sweep { every: seconds(7200), back: seconds(86_400) },
+            webhooks: Webhooks {
+                secret_file: Some("/run/webhooks".into()),
+                listen: "127.0.0.1:81".parse().unwrap(),
+            },
         },
         gateway: Gateway {
             listen: "127.0.0.1:80".parse().unwrap(),
@@ -104,6 +111,7 @@ log: {format: json, filter: 'info,kube=warn'}
             partners_file: Some("/run/partners".into()),
             open_search: false,
             allowed_origins: vec!["https://booking.example.com".into()],
+            webhooks_to: Some("http://operators:8092".into()),
             proxies: 1,
             limits: Limits {
                 body_bytes: 2048,
@@ -152,6 +160,7 @@ log: {format: json, filter: 'info,kube=warn'}
             },
             retry: Backoff { initial: seconds(1), max: seconds(2) },
         },
+        archive: Archive { folder: Some("/srv/archive".into()), follow_every: seconds(5) },
         http: Http { listen: "[::]:9090".parse().unwrap() },
         log: Log { format: LogFormat::Json, filter: "info,kube=warn".into() },
     };

@@ -50,6 +50,8 @@ pub(super) struct Gateway {
     breaker_open: Gauge,
     age: Gauge<f64, AtomicU64>,
     objects: Family<KindLabel, Gauge>,
+    archive_stays: Gauge,
+    archive_readable: Gauge,
 }
 
 impl Gateway {
@@ -76,6 +78,16 @@ impl Gateway {
                 "How old what the gateway knows may be: the longest time without a sign of life of a watch",
             ),
             objects: register(to, "innkeeper_gateway_read_model_objects", "Objects known, by kind"),
+            archive_stays: register(
+                to,
+                "innkeeper_gateway_archive_stays",
+                "Past stays known from the archive",
+            ),
+            archive_readable: register(
+                to,
+                "innkeeper_gateway_archive_readable",
+                "Whether the archive of past stays could be read whole when it was last looked at",
+            ),
         }
     }
 
@@ -124,6 +136,14 @@ impl Metrics {
     pub fn gateway_model_objects(&self, kind: ModelKind, count: usize) {
         let gauge = self.0.gateway.objects.get_or_create_owned(&KindLabel { kind });
         gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+}
+
+impl Metrics {
+    /// How many past stays are known, and whether the archive could be read.
+    pub fn gateway_archive(&self, stays: usize, readable: bool) {
+        self.0.gateway.archive_stays.set(i64::try_from(stays).unwrap_or(i64::MAX));
+        self.0.gateway.archive_readable.set(i64::from(readable));
     }
 }
 

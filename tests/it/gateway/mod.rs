@@ -1,9 +1,10 @@
 //! The guests' door over real HTTP: a real gateway and a real operator on a real API server.
 
 mod access;
-mod front;
+pub mod front;
 mod idempotency;
 mod outages;
+mod past;
 mod process;
 mod reading;
 mod refusals;

@@ -1,5 +1,6 @@
 //! The program as a process: started, watched, signalled, killed, misconfigured.
 
+mod archive;
 mod commands;
 mod configuring;
 mod dev;
