@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use innkeeper_operator::{
-    Cashier, CashierConfig, LeaseConfig, Operator, client, crds_installed, installation_id, lease_identity,
+    Cashier, CashierConfig, Doorbell, LeaseConfig, Operator, client, crds_installed, installation_id,
+    lease_identity,
 };
 use innkeeper_ops::config::{Config, ConfigWatch, watch};
 use innkeeper_ops::metrics::{Metrics, ProviderOp, ProviderOutcome};
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
 use super::events::{PodArgs, tell_of_reloads};
+use super::webhooks;
 
 /// How long what is under way may take to finish after SIGTERM; a pod has thirty seconds.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -131,6 +133,8 @@ impl Parts {
         let probes = probes::serve(listener, self.health.clone(), self.metrics.clone(), after_draining);
         tokio::spawn(probes);
         tokio::spawn(follow_log_filter(Arc::clone(&self.config), self.telemetry));
+        let doorbell = Doorbell::new(self.metrics.clone());
+        webhooks::take(&config.payments.webhooks, doorbell.clone(), self.shutdown.token()).await?;
         if let Some(pod) = self.pod {
             let (config, client) = (Arc::clone(&self.config), self.client.clone());
             tokio::spawn(async move { tell_of_reloads(&config, client, pod).await });
@@ -157,6 +161,7 @@ impl Parts {
             clock: innkeeper_operator::system_clock(),
             metrics: self.metrics,
             health: self.health,
+            doorbell,
         };
         let operator = operator.run(stop);
         starting.met();

@@ -11,6 +11,7 @@ mod cache;
 mod calendar;
 mod cashier;
 mod client;
+mod doorbell;
 mod effects;
 mod error;
 mod identity;
@@ -28,6 +29,7 @@ mod writes;
 
 pub use cashier::{Cashier, CashierConfig};
 pub use client::{client, crds_installed};
+pub use doorbell::Doorbell;
 pub use error::OperatorError;
 pub use identity::installation_id;
 pub use lease::{LeaseConfig, lease_identity};

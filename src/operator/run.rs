@@ -17,6 +17,7 @@ use crate::allocator::Allocators;
 use crate::attention::Attention;
 use crate::cache::{Cache, Key, Writers, follow, key_of};
 use crate::cashier::Cashier;
+use crate::doorbell::{Doorbell, Told};
 use crate::error::{OperatorError, ReconcileError};
 use crate::lease::{Candidate, LeaseConfig};
 use crate::queue::{Patience, Wakers};
@@ -46,6 +47,8 @@ pub struct Operator {
     pub metrics: Metrics,
     /// What readiness asks.
     pub health: Health,
+    /// Who is to be looked at, as somebody outside says.
+    pub doorbell: Doorbell,
 }
 
 impl Operator {
@@ -161,11 +164,13 @@ impl Operator {
             polling: Patience::default(),
             wake_reservation,
             wake_room,
+            told: Told::default(),
             written: Written::default(),
             waiting: std::sync::Mutex::default(),
             suspects: Suspects::default(),
             room_written: std::sync::Mutex::default(),
         });
+        self.doorbell.heard_by(&scope);
         let sweep = orphans::run(Arc::clone(&scope), namespace.clone());
         let watches = watches(&scope, namespace, writers, wake_calendar);
         let again = look_again(Arc::clone(&scope));

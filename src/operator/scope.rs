@@ -16,6 +16,7 @@ use crate::Clock;
 use crate::allocator::Allocators;
 use crate::cache::{Cache, Key, lock};
 use crate::cashier::Cashier;
+use crate::doorbell::Told;
 use crate::queue::{Patience, Waits, Wakers};
 
 /// Shared by all controllers of a scope.
@@ -46,6 +47,8 @@ pub struct Scope {
     pub wake_reservation: Wakers,
     /// Which Room to look at.
     pub wake_room: Wakers,
+    /// Whose money has changed, as the provider has said by itself.
+    pub told: Told,
     /// What our own writes returned, where the watch has not caught up with it.
     pub written: Written,
     /// Who waits for a Room.

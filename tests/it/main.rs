@@ -23,3 +23,4 @@ mod relay;
 mod rules;
 mod stories;
 mod support;
+mod webhooks;

@@ -20,7 +20,7 @@ use super::methods;
 use super::model::{Intent, Refund};
 use super::provider::Provider;
 use super::server::respond;
-use super::{charging, intents, refunds};
+use super::{charging, events, intents, refunds};
 
 /// How something that is under way ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +112,11 @@ impl Provider {
         .await
     }
 
+    /// The newest events, newest first, with whether somebody is still to be told of them.
+    pub async fn events(&self, limit: u32) -> Result<Vec<serde_json::Value>, LedgerError> {
+        self.ledger().run(move |books| events::newest(books, limit)).await
+    }
+
     async fn do_now<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Books<'_>) -> Result<T, Failure> + Send + 'static,
@@ -145,6 +150,7 @@ impl IntoResponse for AdminError {
 pub(super) fn routes<S>(provider: Provider) -> Router<S> {
     Router::new()
         .route("/calls", get(list_calls))
+        .route("/events", get(list_events))
         .route("/accounts", get(list_accounts))
         .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
@@ -182,6 +188,10 @@ async fn list_calls(
 ) -> Result<Response, AdminError> {
     let calls = provider.ledger().calls(query.after, query.limit).await?;
     Ok(Json(json!({ "calls": calls })).into_response())
+}
+
+async fn list_events(State(provider): State<Provider>) -> Result<Response, AdminError> {
+    Ok(Json(json!({ "events": provider.events(1000).await? })).into_response())
 }
 
 async fn list_accounts(State(provider): State<Provider>) -> Result<Response, AdminError> {

@@ -9,7 +9,9 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
+use super::events;
 use super::model::{Charge, Intent, Refund};
 
 pub(super) const SCHEMA: &str = "
@@ -75,12 +77,19 @@ pub(crate) struct Books<'c> {
 pub(crate) trait Stored: Serialize + DeserializeOwned {
     const TABLE: &'static str;
     fn id(&self) -> &str;
+    /// What became of it, and how an event shows it, where anybody is to be told.
+    fn event(&self, _before: Option<&Self>) -> Option<(&'static str, Value)> {
+        None
+    }
 }
 
 impl Stored for Intent {
     const TABLE: &'static str = "intents";
     fn id(&self) -> &str {
         &self.id
+    }
+    fn event(&self, before: Option<&Self>) -> Option<(&'static str, Value)> {
+        Some((events::of_intent(before, self)?, events::intent(self)))
     }
 }
 
@@ -96,6 +105,9 @@ impl Stored for Refund {
     fn id(&self) -> &str {
         &self.id
     }
+    fn event(&self, before: Option<&Self>) -> Option<(&'static str, Value)> {
+        Some((events::of_refund(before, self)?, events::refund(self)))
+    }
 }
 
 impl Books<'_> {
@@ -109,12 +121,16 @@ impl Books<'_> {
     /// Stores a new object, or the new state of one that is there.
     pub(crate) fn save<T: Stored>(&self, object: &T) -> rusqlite::Result<()> {
         let data = to_json(object)?;
+        let before = self.get::<T>(object.id())?;
         let sql = format!(
             "INSERT INTO {} (id, data) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET data = excluded.data",
             T::TABLE
         );
         self.conn.prepare_cached(&sql)?.execute(params![object.id(), data])?;
-        Ok(())
+        match object.event(before.as_ref()) {
+            Some((kind, shown)) => events::note(self, kind, &shown),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn get<T: Stored>(&self, id: &str) -> rusqlite::Result<Option<T>> {

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::books::{Books, SCHEMA};
 use super::calls::{self, Call};
+use super::events;
 use super::model::{Charge, Intent, Refund};
 use super::{charging, refunds};
 
@@ -59,7 +60,7 @@ pub enum LedgerError {
 }
 
 /// The format of the file, raised with every change of `SCHEMA`.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 /// The most requests that share one transaction.
 const BATCH: usize = 64;
 
@@ -173,7 +174,7 @@ pub fn read_file(path: &Path) -> Result<Vec<Account>, LedgerError> {
         .map_err(|error| unopened(path, &error))?;
     conn.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
     match format(&conn)? {
-        FORMAT => {}
+        1..=FORMAT => {}
         0 => {
             return Err(LedgerError::Open { path: path.to_owned(), reason: "it is not a ledger".to_owned() });
         }
@@ -218,7 +219,15 @@ fn prepare(conn: &Connection) -> Result<(), LedgerError> {
     conn.set_prepared_statement_cache_capacity(64);
     match format(conn)? {
         0 => {
-            let script = format!("BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;");
+            let events = events::SCHEMA;
+            let script =
+                format!("BEGIN IMMEDIATE; {SCHEMA} {events} PRAGMA user_version = {FORMAT}; COMMIT;");
+            conn.execute_batch(&script).map_err(failed)
+        }
+        // Of the time before there were events.
+        1 => {
+            let events = events::SCHEMA;
+            let script = format!("BEGIN IMMEDIATE; {events} PRAGMA user_version = {FORMAT}; COMMIT;");
             conn.execute_batch(&script).map_err(failed)
         }
         FORMAT => Ok(()),

@@ -6,7 +6,7 @@
 //! can be told to misbehave (`Fault`). It must never be mistaken for a place where money is.
 //!
 //! What it promises beyond Stripe's documentation is in the modules: `ledger` (durability), `idempotency` (keys),
-//! `faults`, `calls` (the log that invariants are checked against). Webhooks are not there.
+//! `faults`, `calls` (the log that invariants are checked against), `events` and `webhooks` (somebody is told).
 
 mod admin;
 mod answer;
@@ -18,6 +18,7 @@ mod charging;
 pub mod cli;
 mod currency;
 mod error;
+mod events;
 mod execution;
 mod faults;
 mod idempotency;
@@ -35,6 +36,7 @@ mod render;
 mod routes;
 mod server;
 mod sockets;
+mod webhooks;
 
 pub use admin::{AdminError, Outcome};
 pub use calls::Call;
@@ -48,3 +50,4 @@ pub use model::{
 };
 pub use provider::Provider;
 pub use server::{Config, Server, ServerError, router};
+pub use webhooks::Webhooks;

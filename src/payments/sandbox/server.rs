@@ -25,6 +25,7 @@ use super::key::ApiKey;
 use super::ledger::{Ledger, LedgerError, Location};
 use super::provider::{Incoming, Provider};
 use super::sockets::{Hangup, Sockets};
+use super::webhooks::Webhooks;
 
 /// The largest body taken, in bytes.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -47,6 +48,8 @@ pub struct Config {
     pub calls_limit: u32,
     /// How long a shutdown waits for requests under way.
     pub drain: Duration,
+    /// Who is told of what happens.
+    pub webhooks: Option<Webhooks>,
 }
 
 impl Config {
@@ -61,6 +64,7 @@ impl Config {
             settle_after: Duration::from_secs(5),
             calls_limit: 100_000,
             drain: Duration::from_secs(10),
+            webhooks: None,
         }
     }
 }
@@ -122,6 +126,9 @@ impl Server {
         let serving = tokio::spawn(async move {
             axum::serve(Sockets(listener), service).with_graceful_shutdown(stopped).await
         });
+        if let Some(webhooks) = config.webhooks {
+            tokio::spawn(webhooks.run(provider.clone(), stop.clone()));
+        }
         tracing::info!(%address, admin = config.admin, "the embedded payment provider listens; it moves no real money");
         Ok(Self {
             address,

@@ -8,7 +8,7 @@ use innkeeper_api::{
     ConditionStatus, ConditionType, Guests, Payment, Rate, Reason, Reservation, ReservationSpec, Room,
     RoomCalendar, RoomSpec, WantedState,
 };
-use innkeeper_operator::{Cashier, CashierConfig, Clock, Operator, system_clock};
+use innkeeper_operator::{Cashier, CashierConfig, Clock, Doorbell, Operator, system_clock};
 use innkeeper_ops::config::{Config, ConfigWatch};
 use innkeeper_ops::metrics::Metrics;
 use innkeeper_ops::probes::Health;
@@ -50,6 +50,8 @@ pub struct Running {
     task: JoinHandle<()>,
     /// What it counts.
     pub metrics: Metrics,
+    /// What webhooks ring.
+    pub doorbell: Doorbell,
 }
 
 impl Running {
@@ -121,7 +123,9 @@ impl Hotel {
         };
         let mut config = self.config.clone();
         config.operator.watch_namespaces.push(self.namespace.clone());
+        let doorbell = Doorbell::new(Metrics::default());
         let operator = Operator {
+            doorbell: doorbell.clone(),
             client,
             cashier: Cashier::new(stripe, limits, metrics.clone()),
             config: Arc::new(ConfigWatch::fixed(config)),
@@ -134,7 +138,7 @@ impl Hotel {
         let stop = CancellationToken::new();
         let ends = stop.clone();
         let task = tokio::spawn(async move { operator.run(ends).await.unwrap() });
-        Running { stop, task, metrics }
+        Running { stop, task, metrics, doorbell }
     }
 
     /// Its Reservations.

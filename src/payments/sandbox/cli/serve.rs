@@ -9,6 +9,7 @@ use clap::Args;
 use super::{CliError, read_or_make_key};
 use crate::sandbox::ledger::Location;
 use crate::sandbox::server::{Config, Server};
+use crate::sandbox::webhooks::Webhooks;
 
 /// How to serve.
 #[derive(Args, Debug)]
@@ -40,6 +41,17 @@ pub struct ServeArgs {
     /// How many calls the log keeps
     #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
     pub calls_limit: u32,
+    /// URL that is told of every payment and refund that changes, by a signed POST as Stripe sends it
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "INNKEEPER_PAYMENTS_WEBHOOK_URL",
+        requires = "webhook_secret_file"
+    )]
+    pub webhook_url: Option<String>,
+    /// File with the secret that those are signed with (whsec_...)
+    #[arg(long, value_name = "PATH", env = "INNKEEPER_PAYMENTS_WEBHOOK_SECRET_FILE")]
+    pub webhook_secret_file: Option<PathBuf>,
     /// Seconds to go on serving when told to stop, not ready any more: until then somebody may still be sent here
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub linger: u64,
@@ -59,7 +71,18 @@ impl ServeArgs {
             settle_after: Duration::from_secs(self.settle_after),
             calls_limit: self.calls_limit,
             drain: Duration::from_secs(self.drain),
+            webhooks: self.webhooks()?,
         })
+    }
+
+    fn webhooks(&self) -> Result<Option<Webhooks>, CliError> {
+        let (Some(url), Some(file)) = (&self.webhook_url, &self.webhook_secret_file) else { return Ok(None) };
+        let unusable = |source| CliError::KeyFile { path: file.clone(), source };
+        let secret = std::fs::read_to_string(file).map_err(unusable)?;
+        if secret.trim().is_empty() {
+            return Err(unusable(std::io::Error::other("it is empty")));
+        }
+        Ok(Some(Webhooks::new(url, &secret)))
     }
 }
 

@@ -14,3 +14,4 @@ mod lists;
 mod methods;
 mod property;
 mod refusals;
+mod webhooks;
