@@ -48,7 +48,7 @@ pub enum NightsKnown {
 }
 
 /// What has been learnt in this pass; forgotten at its end, so that nothing is believed for long.
-#[allow(clippy::struct_excessive_bools, reason = "four separate things that are known or not")]
+#[allow(clippy::struct_excessive_bools, reason = "five separate things that are known or not")]
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge {
     /// The Room was read past the cache.
@@ -57,6 +57,8 @@ pub struct Knowledge {
     pub attempt_is_new: bool,
     /// When the API server recorded `state: Cancelled`.
     pub cancel_recorded: Option<Timestamp>,
+    /// The provider has said by itself that something about its money has changed.
+    pub told: bool,
     /// The charge.
     pub charge: ChargeKnown,
     /// Which attempt at a refund gave no result, and why.

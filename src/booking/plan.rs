@@ -5,6 +5,7 @@
 
 mod closing;
 mod opening;
+mod returned;
 mod running;
 mod settled;
 

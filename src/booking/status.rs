@@ -7,6 +7,7 @@
 mod closing;
 mod draft;
 mod opening;
+mod returned;
 mod running;
 
 use innkeeper_api::{ConditionType, FactKind, Phase, Reason, ReservationStatus};
@@ -16,6 +17,7 @@ pub use closing::{
     refund_unanswered, rejecting, released, withdrawing,
 };
 pub use opening::{accepted, given_up_without_terms, refused, terms_lost, undecided, waiting};
+pub use returned::{came_back, retried_again, returned_again, returning_again};
 pub use running::{charge_processing, charge_unanswered, confirmed, declined, held, nights_lost};
 
 use ConditionType as C;

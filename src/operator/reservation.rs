@@ -44,6 +44,7 @@ pub async fn reconcile(key: Key, scope: Arc<Scope>) -> Result<Action, ReconcileE
     let Some(seen) = scope.cache.reservation(&key) else { return Ok(Action::await_change()) };
     let current = scope.written.newest(&seen).unwrap_or(seen);
     let settings = scope.settings();
+    let told = current.metadata.uid.as_deref().and_then(|uid| scope.told.of(uid));
     Pass {
         scope: &scope,
         settings,
@@ -51,7 +52,8 @@ pub async fn reconcile(key: Key, scope: Arc<Scope>) -> Result<Action, ReconcileE
         key,
         current,
         room: RoomSeen::Cached,
-        known: Knowledge::default(),
+        known: Knowledge { told: told.is_some(), ..Knowledge::default() },
+        told,
     }
     .run()
     .await
@@ -74,6 +76,8 @@ struct Pass<'a> {
     current: Arc<Reservation>,
     room: RoomSeen,
     known: Knowledge,
+    /// What the provider has said by itself before this pass, by its number.
+    told: Option<u64>,
 }
 
 impl Pass<'_> {
@@ -248,12 +252,16 @@ impl Pass<'_> {
             self.scope.written.forget(uid);
             self.scope.patience.forget(uid);
             self.scope.polling.forget(uid);
+            self.scope.told.forget(uid);
         }
         Action::await_change()
     }
 
     fn wait(&self, wake: Wake) -> Action {
         let uid = self.current.metadata.uid.as_deref().unwrap_or_default();
+        if let (Some(told), false) = (self.told, matches!(wake, Wake::Retry)) {
+            self.scope.told.heard(uid, told);
+        }
         match wake {
             Wake::OnChange => {
                 self.scope.patience.forget(uid);

@@ -132,20 +132,35 @@ fn refund<'a>(context: &Context<'a>, intent: &'a Intent) -> Money<'a> {
 /// It waits for a person, who gives the money back in the provider's dashboard, or allows one more attempt.
 fn refund_failed(context: &Context<'_>, intent: &Intent, attempt: u32, why: &str) -> Plan {
     let next = attempt + 1;
-    let allowed = context.retry_refund();
-    // An older number is what was allowed before; anything else is a mistake that somebody must be told of.
-    let mistaken = match allowed.map(str::parse::<u32>) {
-        // The failure is stored first, so that no attempt is forgotten.
-        Some(Ok(number)) if number == next && next <= ATTEMPTS_MAX && stalled(context) => {
+    let mistaken = match allowed(context, next) {
+        Allowed::Now => {
             return Plan::Write(Box::new(status::refund_retried(&context.status, next, context.now)));
         }
-        None => None,
-        Some(Ok(number)) if number <= next => None,
-        Some(_) => allowed,
+        Allowed::Not(mistaken) => mistaken,
     };
     let failed =
         status::refund_failed(&context.status, intent, &RefundFailure { why, next, mistaken }, context.now);
     context.write_or(failed, Plan::Wait(Wake::Poll))
+}
+
+/// Whether a person has allowed another attempt at giving money back.
+pub(super) enum Allowed<'a> {
+    /// This one, now.
+    Now,
+    /// Not this one. What they said instead, where that is a mistake that somebody must be told of.
+    Not(Option<&'a str>),
+}
+
+pub(super) fn allowed<'a>(context: &Context<'a>, next: u32) -> Allowed<'a> {
+    let said = context.retry_refund();
+    match said.map(str::parse::<u32>) {
+        // The failure is stored first, so that no attempt is forgotten.
+        Some(Ok(number)) if number == next && next <= ATTEMPTS_MAX && stalled(context) => Allowed::Now,
+        // An older number is what was allowed before.
+        None => Allowed::Not(None),
+        Some(Ok(number)) if number <= next => Allowed::Not(None),
+        Some(_) => Allowed::Not(said),
+    }
 }
 
 /// That the refund failed is stored.
@@ -153,7 +168,7 @@ fn stalled(context: &Context<'_>) -> bool {
     context.status.conditions.reason(&ConditionType::Refunded) == Some(&Reason::RefundFailed)
 }
 
-fn failure(state: &RefundState) -> Option<String> {
+pub(super) fn failure(state: &RefundState) -> Option<String> {
     match state {
         RefundState::Failed(why) => Some(why.clone()),
         RefundState::Cancelled => Some("canceled".to_owned()),

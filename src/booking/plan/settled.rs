@@ -3,7 +3,7 @@
 use innkeeper_api::ConditionType;
 use jiff::SignedDuration;
 
-use super::{Context, closing};
+use super::{Context, closing, returned};
 use crate::inventory::NightsSeen;
 use crate::knowledge::NightsKnown;
 use crate::observed::{Effect, Plan, Wake};
@@ -68,6 +68,9 @@ fn kept(context: &Context<'_>) -> Plan {
 }
 
 pub(super) fn closed(context: &Context<'_>) -> Plan {
+    if let Some(plan) = returned::plan(context) {
+        return plan;
+    }
     if context.deleted_at().is_some() {
         return file_away(context);
     }

@@ -5,6 +5,7 @@ mod closing;
 mod holding;
 mod known;
 mod opening;
+mod returned;
 mod running;
 mod settled;
 mod stamping;
