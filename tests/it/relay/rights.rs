@@ -72,9 +72,9 @@ async fn the_relay_may_take_its_finalizer_off_and_change_nothing_else() {
     let status = Patch::Merge(json!({ "status": { "history": [] } }));
     let forbidden = reservations.patch_status("anna", &PatchParams::default(), &status).await.unwrap_err();
     assert!(forbidden.to_string().contains("forbidden"), "{forbidden}");
-    let made = reservations
-        .create(&PostParams::default(), &Reservation::new("ben", crate::support::hotel::stay("double")));
-    assert!(made.await.unwrap_err().to_string().contains("forbidden"));
+    let ben = Reservation::new("ben", crate::support::hotel::stay("double"));
+    let made = reservations.create(&PostParams::default(), &ben).await;
+    assert!(made.unwrap_err().to_string().contains("forbidden"));
     let dry_run = DeleteParams { dry_run: true, ..DeleteParams::default() };
     let kept = reservations.delete("anna", &dry_run).await.unwrap_err();
     assert!(kept.to_string().contains("only what has ended"), "{kept}");
