@@ -61,8 +61,8 @@ pub enum SettingsError {
 impl SettingsError {
     pub(crate) fn of(error: KafkaError) -> Self {
         Self::Refused(match error {
-            // Without the value.
-            KafkaError::ClientConfig(_, why, name, _) => format!("{name}: {why}"),
+            // Its own words have the value in them.
+            KafkaError::ClientConfig(_, _, name, _) => format!("the setting {name}, or its value"),
             other => other.to_string(),
         })
     }
