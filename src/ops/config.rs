@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use archive::Archive;
 pub use error::{ConfigError, Fault};
-pub use gateway::{Ending, Gateway, Limits, Model, Rates, WriteBreaker};
+pub use gateway::{Contacts, Ending, Gateway, Limits, Model, Rates, Session, SignIn, WriteBreaker};
 pub use relay::{EventFile, EventMode, Kafka, Receiver, Relay};
 pub use watch::{Change, ConfigWatch};
 pub use webhooks::Webhooks;

@@ -147,3 +147,66 @@ pub(super) fn check_receiver(receiver: &Value) -> Vec<(String, String)> {
     }
     broken
 }
+
+/// Where browsers reach the gateway: https, or this machine.
+pub(super) fn check_public_url(text: &str) -> Result<(), String> {
+    check_page_origin(text)?;
+    if text.starts_with("https://") || is_loopback(text) {
+        return Ok(());
+    }
+    Err(format!(
+        "guests' cookies would travel in the clear from `{text}`; write https://, or http://localhost"
+    ))
+}
+
+/// An issuer as OpenID Connect names it: an address without a query, and https where others could listen.
+pub(super) fn check_issuer(text: &str) -> Result<(), String> {
+    let parsed = text.parse::<Uri>().ok();
+    let parts = parsed.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.authority()?)));
+    let bare = parsed.as_ref().is_some_and(|uri| uri.query().is_none()) && !text.contains(['?', '#', ' ']);
+    match parts {
+        Some((_, authority)) if !bare || authority.as_str().contains('@') => {}
+        Some(("https", _)) => return Ok(()),
+        Some(("http", authority)) => {
+            let host = authority.host();
+            if is_loopback(text) || is_of_a_cluster(host) {
+                return Ok(());
+            }
+            return Err(format!(
+                "tokens and secrets would travel in the clear to `{text}`; write https:// (http is for this machine and for services of the cluster, NAME.NAMESPACE.svc)"
+            ));
+        }
+        _ => {}
+    }
+    Err(format!("`{text}` is no issuer; write it as its tokens name it, like https://accounts.example.com"))
+}
+
+/// Whether a host is a Service: `NAME.NAMESPACE.svc`, perhaps with `cluster.local` after it.
+fn is_of_a_cluster(host: &str) -> bool {
+    let mut parts = host.strip_suffix(".cluster.local").unwrap_or(host).split('.');
+    parts.next_back() == Some("svc") && parts.count() == 2
+}
+
+/// Whether an address with its scheme is one of this machine.
+fn is_loopback(text: &str) -> bool {
+    let host = text.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+pub(super) fn check_client_id(text: &str) -> Result<(), String> {
+    if (1..=256).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{text}` is no client id; give the one that the issuer knows, visible characters without spaces"
+    ))
+}
+
+pub(super) fn check_scope(text: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\');
+    if (1..=128).contains(&text.len()) && text.chars().all(fits) {
+        return Ok(());
+    }
+    Err(format!("`{text}` is no scope; give one word, like profile"))
+}

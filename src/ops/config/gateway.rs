@@ -24,6 +24,10 @@ pub struct Gateway {
     pub partners_file: Option<PathBuf>,
     /// Whether rooms and prices are shown to those who do not say who they are.
     pub open_search: bool,
+    /// Where guests' browsers reach the gateway, such as `https://book.example.com`; needed for signing in. Cookies are
+    /// for https alone (`Secure`, `__Host-`), unless this is `http://localhost` or another address of one's own machine.
+    #[serde(rename = "publicURL")]
+    pub public_url: Option<String>,
     /// Origins whose pages may call the API from a browser (CORS). Empty means none but the gateway's own.
     pub allowed_origins: Vec<String>,
     /// Where the payment provider's webhooks are passed on to, which come in at `/webhooks/payments`: an origin whose host
@@ -32,6 +36,15 @@ pub struct Gateway {
     /// How many proxies stand before the gateway and each add an address to `X-Forwarded-For`. With 0 that header is
     /// not believed, and a guest's address is that of the connection.
     pub proxies: u8,
+    /// What is kept of a visit, in a cookie that only the gateway can read and write.
+    #[serde(deserialize_with = "or_default")]
+    pub session: Session,
+    /// Signing in with OpenID Connect (authorization code with PKCE).
+    #[serde(deserialize_with = "or_default")]
+    pub sign_in: SignIn,
+    /// Guests' names and addresses.
+    #[serde(deserialize_with = "or_default")]
+    pub contacts: Contacts,
     /// How much one request may be.
     #[serde(deserialize_with = "or_default")]
     pub limits: Limits,
@@ -47,6 +60,55 @@ pub struct Gateway {
     /// The end, on SIGTERM.
     #[serde(deserialize_with = "or_default")]
     pub ending: Ending,
+}
+
+/// What is kept of a visit, in a cookie that only the gateway can read and write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Session {
+    /// The file with the keys of the cookies, mounted from a Secret; read again when it changes. One key a line, each
+    /// at least 32 random bytes in base64 (`openssl rand -base64 32`). The first one closes cookies, and each of them
+    /// opens those that it has closed: to change keys, put the new one first, and take the old one out after `lasts`.
+    /// Every replica needs the same ones. Without a file the key is made at the start, for one replica until its end.
+    pub keys_file: Option<PathBuf>,
+    /// How long a guest stays signed in.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub lasts: Duration,
+}
+
+/// Signing in with OpenID Connect (authorization code with PKCE).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct SignIn {
+    /// The issuer, as its tokens name it; its `/.well-known/openid-configuration` says the rest. Without one guests
+    /// cannot sign in. Plain http is only for this machine and for services of the same cluster (`.svc`).
+    pub issuer: Option<String>,
+    /// What the gateway is called at the issuer. The address to register there is `publicURL` and `/sign-in/callback`.
+    #[serde(rename = "clientID")]
+    pub client_id: String,
+    /// The file with the client's secret, mounted from a Secret. Without one the gateway is a public client.
+    pub client_secret_file: Option<PathBuf>,
+    /// What is asked of the issuer. `profile` and `email` fill in a guest's name and address for them when they book.
+    pub scopes: Vec<String>,
+    /// The file with the key from which `guestID` is made (with the issuer and its `sub`), mounted from a Secret: at
+    /// least 32 random bytes in base64. Never to change: every guest would be another one, and lose their bookings.
+    pub guest_key_file: Option<PathBuf>,
+    /// The file with the certificates (PEM) that the issuer is trusted by. Without one, those of the system count.
+    pub root_ca_file: Option<PathBuf>,
+    /// How long one call of the issuer may take.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub timeout: Duration,
+}
+
+/// Guests' names and addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Contacts {
+    /// The namespace of nothing else, in which each Reservation's contact is a Secret named by the Reservation's UID.
+    /// Without one no contacts are taken.
+    pub namespace: Option<String>,
 }
 
 /// How much one request may be.
@@ -137,14 +199,38 @@ impl Default for Gateway {
             watch_namespaces: Vec::new(),
             partners_file: None,
             open_search: true,
+            public_url: None,
             allowed_origins: Vec::new(),
             webhooks_to: None,
             proxies: 0,
+            session: Session::default(),
+            sign_in: SignIn::default(),
+            contacts: Contacts::default(),
             limits: Limits::default(),
             rates: Rates::default(),
             model: Model::default(),
             breaker: WriteBreaker::default(),
             ending: Ending::default(),
+        }
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self { keys_file: None, lasts: Duration::from_secs(12 * 3600) }
+    }
+}
+
+impl Default for SignIn {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            client_id: "innkeeper".to_owned(),
+            client_secret_file: None,
+            scopes: ["profile", "email"].map(str::to_owned).to_vec(),
+            guest_key_file: None,
+            root_ca_file: None,
+            timeout: Duration::from_secs(5),
         }
     }
 }

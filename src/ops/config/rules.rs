@@ -10,8 +10,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::formats::{
-    check_broker, check_event_type, check_file, check_finalizer, check_label, check_origin,
-    check_page_origin, check_receiver, check_subdomain, check_topic,
+    check_broker, check_client_id, check_event_type, check_file, check_finalizer, check_issuer, check_label,
+    check_origin, check_page_origin, check_public_url, check_receiver, check_scope, check_subdomain,
+    check_topic,
 };
 use super::{Config, span};
 use crate::telemetry;
@@ -44,6 +45,10 @@ pub(super) enum Rule {
     Receivers { most: usize },
     Brokers { most: usize },
     Topic,
+    OptionalPublicUrl,
+    OptionalIssuer,
+    ClientId,
+    Scopes { most: usize },
     File,
     OptionalFile,
     YesOrNo,
@@ -108,9 +113,20 @@ pub(super) const FIELDS: &[Field] = &[
     at_start("gateway.watchNamespaces", Rule::Namespaces { most: 100 }),
     at_start("gateway.partnersFile", Rule::OptionalFile),
     live("gateway.openSearch", Rule::YesOrNo),
+    at_start("gateway.publicURL", Rule::OptionalPublicUrl),
     at_start("gateway.allowedOrigins", Rule::PageOrigins { most: 100 }),
     at_start("gateway.webhooksTo", Rule::OptionalOrigin),
     live("gateway.proxies", Rule::Whole { min: 0, max: 8 }),
+    at_start("gateway.session.keysFile", Rule::OptionalFile),
+    live("gateway.session.lasts", Rule::Span { min: MINUTE, max: HOUR.saturating_mul(24 * 30) }),
+    at_start("gateway.signIn.issuer", Rule::OptionalIssuer),
+    at_start("gateway.signIn.clientID", Rule::ClientId),
+    at_start("gateway.signIn.clientSecretFile", Rule::OptionalFile),
+    at_start("gateway.signIn.scopes", Rule::Scopes { most: 16 }),
+    at_start("gateway.signIn.guestKeyFile", Rule::OptionalFile),
+    at_start("gateway.signIn.rootCaFile", Rule::OptionalFile),
+    at_start("gateway.signIn.timeout", Rule::Span { min: MILLISECOND.saturating_mul(100), max: MINUTE }),
+    at_start("gateway.contacts.namespace", Rule::OptionalNamespace),
     live("gateway.limits.bodyBytes", Rule::Whole { min: 1024, max: 1_048_576 }),
     at_start("gateway.limits.headerBytes", Rule::Whole { min: 8192, max: 1_048_576 }),
     at_start("gateway.limits.headerTimeout", Rule::Span { min: SECOND, max: MINUTE }),
@@ -164,6 +180,12 @@ pub(super) fn check(config: &Config) -> Vec<Broken> {
 fn check_together(config: &Config) -> impl Iterator<Item = Broken> {
     let (lease, payments, model) = (&config.operator.lease, &config.payments, &config.gateway.model);
     let retry = &config.relay.retry;
+    let gateway = &config.gateway;
+    let signs_in = gateway.sign_in.issuer.is_some();
+    let needed = |missing: bool, field: &'static str, what: &str| {
+        let reason = format!("guests who sign in at an issuer need {what}; give {field}, or no issuer");
+        (signs_in && missing, [field, "gateway.signIn.issuer"], reason)
+    };
     let pairs = [
         (
             retry.initial > retry.max,
@@ -209,6 +231,17 @@ fn check_together(config: &Config) -> impl Iterator<Item = Broken> {
                 span::format(model.watch_for),
                 span::format(model.stale_after)
             ),
+        ),
+        needed(gateway.public_url.is_none(), "gateway.publicURL", "an address to come back to"),
+        needed(
+            gateway.session.keys_file.is_none(),
+            "gateway.session.keysFile",
+            "cookies that every replica can read",
+        ),
+        needed(
+            gateway.sign_in.guest_key_file.is_none(),
+            "gateway.signIn.guestKeyFile",
+            "an id that stays the same",
         ),
     ];
     pairs
@@ -263,7 +296,15 @@ impl Rule {
                     Ok(())
                 }
             }),
-            Self::OptionalNamespace | Self::OptionalFile | Self::OptionalOrigin if value.is_null() => Ok(()),
+            Self::OptionalNamespace
+            | Self::OptionalFile
+            | Self::OptionalOrigin
+            | Self::OptionalPublicUrl
+            | Self::OptionalIssuer
+                if value.is_null() =>
+            {
+                Ok(())
+            }
             Self::OptionalOrigin if text.starts_with("https:") => {
                 Err(format!("{text} cannot be reached; give {self}"))
             }
@@ -275,6 +316,10 @@ impl Rule {
             Self::Brokers { most } => return check_list(value, *most, check_broker),
             Self::Receivers { most } => return check_receivers(value, *most),
             Self::Topic => check_topic(text),
+            Self::OptionalPublicUrl => check_public_url(text),
+            Self::OptionalIssuer => check_issuer(text),
+            Self::ClientId => check_client_id(text),
+            Self::Scopes { most } => return check_list(value, *most, check_scope),
             Self::File | Self::OptionalFile => check_file(text),
             Self::LogFilter => telemetry::check_filter(text),
             // Their types allow nothing wrong.
@@ -324,6 +369,14 @@ impl fmt::Display for Rule {
             }
             Self::Brokers { most } => write!(f, "a list of at most {most} hosts with ports, like kafka:9092"),
             Self::Topic => f.write_str("at most 249 letters, digits, `.`, `_` and `-`"),
+            Self::OptionalPublicUrl => f.write_str(
+                "an origin, like https://book.example.com, or one of this machine with http, or nothing",
+            ),
+            Self::OptionalIssuer => {
+                f.write_str("an issuer's address, like https://accounts.example.com, or nothing")
+            }
+            Self::ClientId => f.write_str("at most 256 visible characters"),
+            Self::Scopes { most } => write!(f, "a list of at most {most} scopes"),
             Self::File => f.write_str("the path of a file"),
             Self::OptionalFile => f.write_str("the path of a file, or nothing"),
             Self::YesOrNo => f.write_str("`true` or `false`"),

@@ -51,9 +51,20 @@ gateway:
   watchNamespaces: [annex]
   partnersFile: /run/partners
   openSearch: false
+  publicURL: https://book.example.com
   allowedOrigins: ['https://booking.example.com']
   webhooksTo: http://operators:8092
   proxies: 1
+  session: {keysFile: /run/keys, lasts: 1h}
+  signIn:
+    issuer: https://accounts.example.com/hotel
+    clientID: seaside
+    clientSecretFile: /run/secret
+    scopes: [profile]
+    guestKeyFile: /run/guests
+    rootCaFile: /run/ca
+    timeout: 2s
+  contacts: {namespace: guests}
   limits: {bodyBytes: 2048, headerBytes: 9000, headerTimeout: 2s, requestTimeout: 3s, inFlight: 4, streams: 5}
   rates: {identityPerMinute: 6, addressPerMinute: 7}
   model: {watchFor: 8s, staleAfter: 9s, ownWritesWithin: 1s}
@@ -110,9 +121,21 @@ log: {format: json, filter: 'info,kube=warn'}
             watch_namespaces: vec!["annex".into()],
             partners_file: Some("/run/partners".into()),
             open_search: false,
+            public_url: Some("https://book.example.com".into()),
             allowed_origins: vec!["https://booking.example.com".into()],
             webhooks_to: Some("http://operators:8092".into()),
             proxies: 1,
+            session: Session { keys_file: Some("/run/keys".into()), lasts: seconds(3600) },
+            sign_in: SignIn {
+                issuer: Some("https://accounts.example.com/hotel".into()),
+                client_id: "seaside".into(),
+                client_secret_file: Some("/run/secret".into()),
+                scopes: vec!["profile".into()],
+                guest_key_file: Some("/run/guests".into()),
+                root_ca_file: Some("/run/ca".into()),
+                timeout: seconds(2),
+            },
+            contacts: Contacts { namespace: Some("guests".into()) },
             limits: Limits {
                 body_bytes: 2048,
                 header_bytes: 9000,
@@ -247,6 +270,17 @@ fn what_cannot_be_read_is_refused_with_its_line(#[case] text: &str, #[case] line
 #[case("gateway.model.watchFor", "1500ms", "no whole number of seconds")]
 #[case("gateway.model.watchFor", "60s", "let staleAfter be more than watchFor")]
 #[case("gateway.model.staleAfter", "30s", "let staleAfter be more than watchFor")]
+#[case("gateway.publicURL", "http://book.example.com", "write https://")]
+#[case("gateway.publicURL", "https://book.example.com/", "write it as browsers do")]
+#[case("gateway.session.keysFile", "''", "missing")]
+#[case("gateway.session.lasts", "1s", "out of range")]
+#[case("gateway.signIn.issuer", "http://accounts.example.com", "in the clear")]
+#[case("gateway.signIn.issuer", "http://localhost.example.com", "in the clear")]
+#[case("gateway.signIn.issuer", "accounts.example.com", "no issuer")]
+#[case("gateway.signIn.issuer", "https://accounts.example.com?x=1", "no issuer")]
+#[case("gateway.signIn.issuer", "https://me:secret@accounts.example.com", "no issuer")]
+#[case("gateway.signIn.clientID", "''", "no client id")]
+#[case("gateway.contacts.namespace", "My_Guests", "no name of a namespace")]
 #[case("log.filter", "inof", "is no level")]
 #[case("log.filter", "kube=loud", "is no log filter")]
 fn a_value_that_makes_no_sense_is_refused_where_it_stands(
@@ -345,6 +379,26 @@ fn an_item_of_a_list_is_named_by_its_place(
     assert_eq!(fault.field.as_deref(), Some(field));
     assert_eq!(fault.position.map(|(line, _)| line), Some(line));
     assert!(fault.reason.contains(says), "{fault}");
+}
+
+#[test]
+fn an_issuer_needs_what_guests_who_sign_in_need() {
+    let all = "gateway:\n  publicURL: http://localhost:8090\n  session: {keysFile: k}\n  signIn:\n    issuer: ISSUER\n    guestKeyFile: g\n";
+    for issuer in
+        ["http://127.0.0.1:8093", "http://issuer.hotel.svc:8093", "https://accounts.example.com/hotel"]
+    {
+        let text = all.replace("ISSUER", issuer);
+        Config::parse(&text).unwrap();
+        for (line, says) in [
+            ("  publicURL: http://localhost:8090\n", "give gateway.publicURL"),
+            ("  session: {keysFile: k}\n", "give gateway.session.keysFile"),
+            ("    guestKeyFile: g\n", "give gateway.signIn.guestKeyFile"),
+        ] {
+            let found = faults(&text.replace(line, ""));
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].reason.contains(says), "{}", found[0]);
+        }
+    }
 }
 
 #[test]
