@@ -24,6 +24,8 @@ enum Command {
     Relay(commands::relay::RelayArgs),
     /// Run, show or disturb the embedded payment provider (test money only)
     Payments(innkeeper_payments::sandbox::cli::PaymentsArgs),
+    /// Run a test issuer that signs in whoever one makes up (for trying; refuses to run beside a live provider key)
+    Issuer(commands::issuer::IssuerArgs),
     /// Run everything in one process, for a laptop
     Dev(commands::dev::DevArgs),
     /// Print the custom resource definitions, or write them to a folder
@@ -46,6 +48,7 @@ async fn main() -> ExitCode {
         Command::Gateway(args) => commands::gateway::run(args).await,
         Command::Relay(args) => commands::relay::run(args).await,
         Command::Payments(args) => commands::payments(args).await,
+        Command::Issuer(args) => commands::issuer::run(args).await,
         Command::Dev(args) => commands::dev::run(args).await,
         Command::Crd(args) => commands::crd::run(&args),
         Command::Import(args) => commands::import::run(args).await,

@@ -7,6 +7,7 @@ pub mod dev;
 pub mod events;
 pub mod gateway;
 pub mod import;
+pub mod issuer;
 pub mod keys;
 pub mod operator;
 pub mod relay;

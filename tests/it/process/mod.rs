@@ -6,6 +6,7 @@ mod configuring;
 mod dev;
 mod ending;
 mod import;
+mod issuer;
 mod keys;
 mod leading;
 mod outages;
