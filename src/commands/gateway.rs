@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use innkeeper_gateway::{Gateway, Partners, document};
+use innkeeper_gateway::{Gateway, Guests, Partners, document};
 use innkeeper_ops::config::{Config, ConfigWatch, watch};
 use innkeeper_ops::metrics::Metrics;
 use innkeeper_ops::probes::{self, Health};
@@ -57,8 +57,16 @@ pub async fn run(args: GatewayArgs) -> Outcome {
         None => ConfigWatch::fixed(Config::default()),
     });
     let partners = loaded.gateway.partners_file.as_deref().map(Partners::load).transpose()?;
-    if partners.is_none() {
-        tracing::warn!("no partners (gateway.partnersFile): nobody can book");
+    let guests = Guests::load(&loaded.gateway)?;
+    if partners.is_none() && loaded.gateway.sign_in.issuer.is_none() {
+        tracing::warn!(
+            "no partners (gateway.partnersFile) and no issuer (gateway.signIn.issuer): nobody can book"
+        );
+    }
+    if loaded.gateway.session.keys_file.is_none() {
+        tracing::warn!(
+            "no keys of cookies (gateway.session.keysFile): visits end with this process, and no other replica knows them"
+        );
     }
     let mut kubeconfig = kube_config(args.kubeconfig.as_deref()).await?;
     // A guest waits for every answer; the gateway decides by itself what to try again.
@@ -77,6 +85,7 @@ pub async fn run(args: GatewayArgs) -> Outcome {
         client,
         config,
         partners: partners.unwrap_or_default(),
+        guests,
         clock: Arc::new(jiff::Timestamp::now),
         metrics,
         health,

@@ -16,12 +16,15 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::Clock;
+use crate::contacts::Contacts;
 use crate::model::Model;
 use crate::partners::Partners;
 use crate::past::Past;
 use crate::problem::{Kind, Problem};
 use crate::pulse::Pulses;
 use crate::rates::Rates;
+use crate::session::Cookies;
+use crate::sign_in::SignIn;
 use crate::writer::{WriteError, Writer};
 
 /// How long to wait where nothing better is known.
@@ -43,6 +46,12 @@ pub struct Inner {
     pub writer: Writer,
     /// Who may come as a partner.
     pub partners: Partners,
+    /// Guests' names and addresses, where they are kept.
+    pub(crate) contacts: Option<Contacts>,
+    /// How guests' sessions are written and read.
+    pub(crate) cookies: Cookies,
+    /// Signs guests in, where that is set up.
+    pub(crate) sign_in: Option<SignIn>,
     /// How often.
     pub rates: Rates,
     /// Places for requests under way.
@@ -124,7 +133,7 @@ impl Door {
             headers.insert(header::ETAG, tag);
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-        headers.insert(header::VARY, HeaderValue::from_static("authorization"));
+        headers.insert(header::VARY, HeaderValue::from_static("authorization, cookie"));
         headers.insert(header::AGE, HeaderValue::from(self.age()));
         response
     }

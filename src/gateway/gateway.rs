@@ -18,6 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::breaker::Breaker;
+use crate::contacts::Contacts;
+use crate::contacts::cleaning::Cleaning;
 use crate::door::{Door, Inner};
 use crate::follow::Watches;
 use crate::model::Model;
@@ -26,6 +28,8 @@ use crate::past::Past;
 use crate::problem::{Kind, Problem};
 use crate::pulse::{Pulses, counted};
 use crate::rates::Rates;
+use crate::session::Cookies;
+use crate::sign_in::{self, Guests};
 use crate::webhooks;
 use crate::writer::Writer;
 use crate::{Clock, layers, page, rest, serve};
@@ -43,6 +47,8 @@ pub struct Gateway {
     pub config: Arc<ConfigWatch>,
     /// Who may come as a partner.
     pub partners: Partners,
+    /// How guests are known.
+    pub guests: Guests,
     /// The time.
     pub clock: Clock,
     /// What is counted.
@@ -72,6 +78,7 @@ impl Gateway {
                 namespaces: settings.watch_namespaces.clone(),
                 watch_for: settings.model.watch_for,
             };
+            let gone = settings.contacts.namespace.is_some().then(|| model.gone());
             let following = tokio::spawn(watches.follow(&model, &pulses));
             let _following = AbortOnDropHandle::new(following);
             let breaker =
@@ -82,12 +89,23 @@ impl Gateway {
             let _archive = AbortOnDropHandle::new(tokio::spawn(
                 past.clone().follow(Arc::clone(&self.config), self.metrics.clone()),
             ));
+            let client = counted(&self.client, &self.metrics);
+            let writer = Writer::new(client.clone(), breaker);
+            let namespace = settings.contacts.namespace.as_deref();
+            let contacts = namespace.map(|name| Contacts::new(client.clone(), name, writer.clone()));
+            let cleaning = namespace.map(|name| Cleaning::new(client.clone(), name, model.clone()));
+            let _cleaning = cleaning
+                .zip(gone)
+                .map(|(cleaning, gone)| AbortOnDropHandle::new(tokio::spawn(cleaning.run(gone))));
             let door = Door::new(Inner {
                 model,
                 pulses,
                 past,
-                writer: Writer::new(counted(&self.client, &self.metrics), breaker),
+                writer,
+                contacts,
                 partners: self.partners,
+                cookies: Cookies::new(self.guests.keys.clone(), settings.public_url.as_deref()),
+                sign_in: self.guests.sign_in,
                 rates: Rates::new(&settings.rates),
                 places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
                 streams: Arc::new(Semaphore::new(streams.min(Semaphore::MAX_PERMITS))),
@@ -102,6 +120,9 @@ impl Gateway {
                 AbortOnDropHandle::new(tokio::spawn(async move { forgetting.rates.forget().await }));
             let watching = settings.partners_file.clone().map(|file| door.partners.clone().watch(file));
             let _watching = watching.map(|watching| AbortOnDropHandle::new(tokio::spawn(watching)));
+            let keys = self.guests.keys;
+            let _watching_keys =
+                self.guests.keys_file.map(|file| AbortOnDropHandle::new(tokio::spawn(keys.watch(file))));
             let router = router(door.clone(), &settings);
             let (linger, drain) = (settings.ending.linger, settings.ending.drain);
             let lingered = CancellationToken::new();
@@ -122,6 +143,7 @@ fn router(door: Door, settings: &config::Gateway) -> Router {
     let (api, document) = rest::routes().split_for_parts();
     // The first to see a request stands last.
     let api = api
+        .merge(sign_in::routes())
         .layer(from_fn_with_state(door.clone(), layers::in_time))
         .layer(from_fn_with_state(door.clone(), layers::identify))
         .layer(from_fn_with_state(door.clone(), layers::admit));

@@ -4,6 +4,7 @@
 //! that of a partner's guest is `<partner>:<guest>`, where the partner chooses the second part and never the first. So
 //! no partner can name a guest of another, nor somebody who has signed in.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use innkeeper_api::Collect;
@@ -50,6 +51,24 @@ pub struct Partner {
     pub properties: Option<Vec<String>>,
 }
 
+/// A guest who has signed in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Guest {
+    /// Their `guestID`: made from what the issuer calls them, and saying nothing of it.
+    pub id: String,
+    /// How they are called, if the issuer says so. Only for them to see and to change, never for a log.
+    pub name: Option<String>,
+    /// Their e-mail address, likewise.
+    pub email: Option<String>,
+}
+
+/// Without the name and the address.
+impl fmt::Debug for Guest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guest").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
@@ -58,6 +77,8 @@ pub enum Identity {
         /// Whether they may look for rooms.
         may_search: bool,
     },
+    /// A guest who has signed in, by the cookie of their session.
+    Guest(Guest),
     /// A partner, which acts for its guests.
     Partner(Partner),
 }
@@ -68,6 +89,8 @@ impl Identity {
     pub fn may(&self, scope: Scope) -> bool {
         match self {
             Self::Nobody { may_search } => *may_search && scope == Scope::Search,
+            // Everything there is, with what is theirs.
+            Self::Guest(_) => true,
             Self::Partner(partner) => partner.scopes.contains(&scope),
         }
     }
@@ -76,7 +99,7 @@ impl Identity {
     #[must_use]
     pub fn may_touch(&self, property: &str) -> bool {
         match self {
-            Self::Nobody { .. } => true,
+            Self::Nobody { .. } | Self::Guest(_) => true,
             Self::Partner(partner) => {
                 partner.properties.as_ref().is_none_or(|all| all.iter().any(|one| one == property))
             }
@@ -89,11 +112,13 @@ impl Identity {
         matches!(collect, Collect::Online) || matches!(self, Self::Partner(_))
     }
 
-    /// The `guestID` of a guest they act for; nothing where they act for nobody.
+    /// The `guestID` of a guest they act for; nothing where they act for nobody. Guests act for themselves and need not
+    /// say so.
     #[must_use]
     pub fn guest_id(&self, named: Option<&str>) -> Option<String> {
         match self {
             Self::Nobody { .. } => None,
+            Self::Guest(guest) => named.is_none_or(|named| named == guest.id).then(|| guest.id.clone()),
             Self::Partner(partner) => Some(format!("{}{BETWEEN}{}", partner.name, named?)),
         }
     }
@@ -103,6 +128,7 @@ impl Identity {
     pub fn owner(&self) -> Option<String> {
         match self {
             Self::Nobody { .. } => None,
+            Self::Guest(guest) => Some(guest.id.clone()),
             Self::Partner(partner) => Some(format!("{}{BETWEEN}", partner.name)),
         }
     }
@@ -119,6 +145,7 @@ impl Identity {
     pub fn counted_as(&self) -> Option<&str> {
         match self {
             Self::Nobody { .. } => None,
+            Self::Guest(guest) => Some(&guest.id),
             Self::Partner(partner) => Some(&partner.name),
         }
     }
@@ -168,6 +195,30 @@ mod tests {
         assert_eq!(partner.guest_id(Some("other:g-1")).unwrap(), "acme:other:g-1");
         assert!(Identity::Partner(acme()).owns("seaside", "acme:other:g-1"));
         assert!(!Identity::Nobody { may_search: true }.owns("seaside", "acme:g-1"));
+    }
+
+    #[test]
+    fn a_guest_has_what_bears_their_id_and_nothing_else() {
+        let id = "guest-00112233445566778899aabbccddeeff";
+        let guest =
+            Guest { id: id.into(), name: Some("Anna".into()), email: Some("anna@example.com".into()) };
+        let said = format!("{guest:?}");
+        assert!(said.contains(id) && !said.to_lowercase().contains("anna"), "{said}");
+        let guest = Identity::Guest(guest);
+        assert!(guest.owns("seaside", id) && guest.owns("annex", id));
+        for other in
+            ["guest-ffeeddccbbaa99887766554433221100", "acme:guest-1", &format!("acme:{id}"), "", "guest-"]
+        {
+            assert!(!guest.owns("seaside", other), "{other}");
+        }
+        assert!(
+            [Scope::Search, Scope::Book, Scope::Read, Scope::Cancel].iter().all(|scope| guest.may(*scope))
+        );
+        assert!(guest.may_collect(Collect::Online));
+        assert!(!guest.may_collect(Collect::AtProperty) && !guest.may_collect(Collect::External));
+        assert_eq!(guest.guest_id(None).as_deref(), Some(id));
+        assert_eq!(guest.guest_id(Some("anna")), None, "nobody books for another");
+        assert!(!Identity::Partner(acme()).owns("seaside", id));
     }
 
     #[test]

@@ -8,12 +8,15 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use innkeeper_ops::config;
 use innkeeper_ops::metrics::Shed;
 use uuid::Uuid;
 
+use crate::csrf::{self, Csrf};
 use crate::door::Door;
 use crate::identity::{Identity, neighbourhood};
 use crate::problem::{Kind, Problem};
+use crate::session::Session;
 
 /// The header with a request's id.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -76,8 +79,8 @@ pub(crate) async fn identify(State(door): State<Door>, mut request: Request, nex
             Err(exceeded) => return too_many(&door, &exceeded),
         }
     }
-    let identity = match identity(&door, request.headers(), settings.open_search) {
-        Ok(identity) => identity,
+    let (identity, session) = match who(&door, &settings, &request) {
+        Ok(who) => who,
         Err(problem) => return problem.into_response(),
     };
     if let Some(name) = identity.counted_as() {
@@ -87,17 +90,49 @@ pub(crate) async fn identify(State(door): State<Door>, mut request: Request, nex
         }
     }
     request.extensions_mut().insert(identity);
+    if let Some(session) = &session {
+        request.extensions_mut().insert(session.clone());
+    }
     let mut response = next.run(request).await;
+    if let Some(session) = session.filter(Session::is_to_be_given)
+        && let Some(cookie) = door.cookies.give_session(&session, door.now())
+    {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     if let Some(left) = left {
         left.tell(response.headers_mut());
     }
     response
 }
 
-fn identity(door: &Door, headers: &HeaderMap, may_search: bool) -> Result<Identity, Problem> {
-    let Some(token) = bearer(headers)? else { return Ok(Identity::Nobody { may_search }) };
-    let unknown = || Problem::new(Kind::NotSignedIn, "This token is not known, or no longer in force.");
-    door.partners.with_token(token).map(Identity::Partner).ok_or_else(unknown)
+/// Who asks, and in which session: a partner by its token, which no browser adds by itself; else a guest by their
+/// cookie. What a browser with a cookie changes must come from a page of ours.
+fn who(
+    door: &Door,
+    settings: &config::Gateway,
+    request: &Request,
+) -> Result<(Identity, Option<Session>), Problem> {
+    let headers = request.headers();
+    if let Some(token) = bearer(headers)? {
+        let unknown = || Problem::new(Kind::NotSignedIn, "This token is not known, or no longer in force.");
+        let partner = door.partners.with_token(token).ok_or_else(unknown)?;
+        return Ok((Identity::Partner(partner), None));
+    }
+    let now = door.now();
+    let session = door.cookies.session(headers, now);
+    let guest = session.as_ref().and_then(Session::guest).cloned();
+    if !request.method().is_safe() && session.is_some() {
+        let public_url = settings.public_url.as_deref();
+        Csrf::check_origin(headers, public_url)?;
+        // Forms have their token in the body, where whoever takes them looks for it; programs in a header.
+        if guest.is_some() && request.uri().path().starts_with("/v1/") {
+            let sent = headers.get(csrf::HEADER).and_then(|value| value.to_str().ok());
+            session.as_ref().map_or(Ok(()), |session| Csrf::check(session, headers, public_url, sent))?;
+        }
+    }
+    let nobody = Identity::Nobody { may_search: settings.open_search };
+    let identity = guest.map_or(nobody, Identity::Guest);
+    Ok((identity, session.or_else(|| Session::begin(None, now, settings.session.lasts))))
 }
 
 fn too_many(door: &Door, exceeded: &crate::rates::Exceeded) -> Response {

@@ -5,6 +5,8 @@
 //! `innkeeper-booking`, so that the gateway and the operator never say two things.
 
 mod breaker;
+mod contacts;
+mod csrf;
 mod door;
 mod follow;
 mod gateway;
@@ -20,13 +22,18 @@ mod pulse;
 mod rates;
 mod rest;
 mod search;
+mod secrets;
 mod serve;
+mod session;
+mod sign_in;
 mod webhooks;
 mod words;
 mod writer;
 
 pub use gateway::{Gateway, document};
 pub use partners::{Partners, PartnersError};
+pub use secrets::{SecretError, make_key};
+pub use sign_in::Guests;
 
 /// Where the gateway's time comes from.
 pub type Clock = std::sync::Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;

@@ -9,10 +9,11 @@ mod stays;
 pub mod views;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use innkeeper_api::Month;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 pub use packed::Listed;
@@ -34,6 +35,18 @@ pub struct Model(Arc<Shared>);
 struct Shared {
     known: RwLock<Known>,
     followers: Mutex<HashMap<Key, watch::Sender<()>>>,
+    gone: OnceLock<UnboundedSender<Gone>>,
+}
+
+/// A Reservation that was known and is not there any more, as the watch says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// Its UID.
+    pub uid: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
 }
 
 #[derive(Default)]
@@ -158,8 +171,24 @@ impl Model {
 
     /// A Reservation is so, or there no more.
     pub fn put_stay(&self, namespace: &str, name: &str, stay: Option<&StayView>) {
+        // One that was made anew under its name went before, which is told, too.
+        let gone = self.0.gone.get().filter(|_| stay.is_none());
+        let gone = gone.and_then(|tell| Some((tell, self.stay(namespace, name)?)));
         self.write().stays.put(namespace, name, stay);
         self.tell(namespace, name);
+        if let Some((tell, old)) = gone {
+            let gone =
+                Gone { uid: old.uid.clone(), namespace: old.namespace.clone(), name: old.name.clone() };
+            // Nobody listens where the gateway is ending.
+            let _ = tell.send(gone);
+        }
+    }
+
+    /// Tells of every Reservation that goes from now on, once. What went while the watch was lost is not told.
+    pub fn gone(&self) -> UnboundedReceiver<Gone> {
+        let (tell, told) = unbounded_channel();
+        let _ = self.0.gone.set(tell);
+        told
     }
 
     /// These are all the Rooms of a namespace, or of all.

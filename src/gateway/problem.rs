@@ -58,10 +58,19 @@ kinds! {
         "A part of the request is missing or not of the form it must have. `detail` says which.";
     /// No identity, or one that is not known.
     NotSignedIn = "not-signed-in", UNAUTHORIZED, "You have to say who you are",
-        "Send `Authorization: Bearer <token>` with a token that is in force.";
+        "Sign in at `/sign-in`, or send `Authorization: Bearer <token>` with a token that is in force.";
+    /// Nobody can sign in.
+    SignInUnavailable = "sign-in-unavailable", SERVICE_UNAVAILABLE, "Signing in does not work for a moment",
+        "Whoever signs guests in does not answer, or nobody does here. What needs no signing in goes on.";
+    /// Somebody was not signed in.
+    SignInFailed = "sign-in-failed", BAD_REQUEST, "You could not be signed in",
+        "What came back from signing in is not good: too old, or not the answer to what was asked. Begin again at `/sign-in`.";
+    /// Sent by another site's page.
+    Forged = "forged", FORBIDDEN, "This does not come from a page of this site",
+        "With a cookie, every request that changes something needs a token: the field `csrf` of a form, or the header `x-csrf-token` with what `GET /v1/session` answers.";
     /// Known, and not allowed to do this.
     NotAllowed = "not-allowed", FORBIDDEN, "You may not do this",
-        "Your token lacks the scope that `detail` names. Ask the hotel for it.";
+        "Your token lacks the scope that `detail` names, or it is for partners alone. Ask the hotel for it.";
     /// Not there, or not theirs.
     NotFound = "not-found", NOT_FOUND, "There is no such thing",
         "There is nothing of this name, or it is not yours to see.";

@@ -11,10 +11,11 @@ mod mine;
 mod quotes;
 mod reservation;
 mod rooms;
+mod session;
 mod types;
 
 use utoipa::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -32,6 +33,7 @@ use crate::problem::{FieldError, Problem};
     tags(
         (name = "rooms", description = "What is free, and for how much"),
         (name = "reservations", description = "Booking, and one's own bookings"),
+        (name = "session", description = "Guests in a browser"),
     ),
     components(schemas(Problem, FieldError)),
     modifiers(&Tokens)
@@ -47,6 +49,9 @@ impl utoipa::Modify for Tokens {
             HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A partner's token.")).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
+        let about = "A guest who has signed in at `/sign-in`. What changes something needs the header `x-csrf-token`, too, with what `getSession` answers.";
+        let cookie = ApiKey::Cookie(ApiKeyValue::with_description("__Host-innkeeper-session", about));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
     }
 }
 
@@ -60,4 +65,5 @@ pub(crate) fn routes() -> OpenApiRouter<Door> {
         .routes(routes!(mine::one))
         .routes(routes!(cancelling::preview, cancelling::cancel))
         .routes(routes!(events::follow))
+        .routes(routes!(session::visit))
 }

@@ -1,4 +1,5 @@
-//! The two things the gateway writes: a Reservation, and `state: Cancelled` on one. Nothing else, and never a status.
+//! The two things the gateway writes to hotels: a Reservation, and `state: Cancelled` on one. Never anything else of
+//! theirs, and never a status. (Contacts are in a namespace of their own.)
 
 use std::time::{Duration, Instant};
 
@@ -90,7 +91,8 @@ impl Writer {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    async fn call<T>(
+    /// Sends a write, or a read that belongs to one, and waits so long for its answer.
+    pub(crate) async fn call<T>(
         &self,
         within: Duration,
         call: impl Future<Output = Result<T, kube::Error>>,

@@ -3,6 +3,8 @@
 //! The name of a Reservation is computed from its guest and the key of the request, so that the API server itself sees
 //! to it that one key books once: in every replica, through restarts, through answers that were lost.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -16,8 +18,9 @@ use super::extract::{At, Caller, Key, Sent};
 use super::reservation::Reservation;
 use super::rooms::{turned_down, wish};
 use super::types::{Collecting, NamedAmount, Party, day, one};
+use crate::contacts::Contact;
 use crate::door::Door;
-use crate::identity::Scope;
+use crate::identity::{Identity, Scope};
 use crate::keys::{name_for, terms_of};
 use crate::model::views::StayView;
 use crate::problem::{FieldError, Kind, Problem};
@@ -47,7 +50,8 @@ pub(crate) struct BookingRequest {
     /// Who comes.
     #[serde(default)]
     guests: Party,
-    /// The guest, as the partner that books for them calls them: opaque, never a name or an e-mail address.
+    /// The guest, as the partner that books for them calls them: opaque, never a name or an e-mail address. Guests who
+    /// book for themselves leave it out.
     #[serde(rename = "guestID")]
     #[schema(
         min_length = 1,
@@ -60,6 +64,8 @@ pub(crate) struct BookingRequest {
     payment: Paying,
     /// Book only if the price is at most this.
     max_total: Option<NamedAmount>,
+    /// How the guest is called and reached. Kept apart from the reservation, for the hotel alone; no answer has it.
+    contact: Option<Contact>,
 }
 
 /// How it is paid.
@@ -102,7 +108,7 @@ pub(crate) struct Paying {
         (status = 200, description = "Booked by an earlier request with the same key", body = Reservation, headers(("Idempotency-Replayed" = String, description = "`true`"))),
         (status = 400, description = "The body or the key cannot be read", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope `book`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the scope `book`, or a guest's request has not the right `x-csrf-token`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such property or Room", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Sold out", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
@@ -111,7 +117,7 @@ pub(crate) struct Paying {
         (status = 429, description = "Too many requests", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Not available for a moment; repeat it with the same key", body = Problem, content_type = "application/problem+json"),
     ),
-    security(("token" = []))
+    security(("token" = []), ("session" = []))
 )]
 pub(crate) async fn book(
     State(door): State<Door>,
@@ -121,11 +127,15 @@ pub(crate) async fn book(
     Sent(body): Sent<BookingRequest>,
 ) -> Result<Response, Problem> {
     caller.may_in(Scope::Book, &property)?;
-    let stay = read(&caller, body)?;
+    let (stay, contact) = read(&caller, body)?;
+    if contact.is_some() && door.contacts.is_none() {
+        let detail = "names and addresses are not kept here; leave it out.".to_owned();
+        return Err(Problem::invalid(vec![FieldError { field: "contact".to_owned(), detail }]));
+    }
     let name = name_for(&property, &stay.guest_id, &key);
     // Made before, perhaps long ago: then neither the stock nor the API server is asked.
     if let Some(made) = door.model.stay(&property, &name) {
-        return replay(&door, &made, &stay);
+        return replay(&door, &made, &stay, contact.as_ref()).await;
     }
     door.fresh_enough()?;
     let wish = wish(stay.check_in, stay.check_out, stay.units, party(&stay), "guests.")?;
@@ -137,7 +147,7 @@ pub(crate) async fn book(
         if declined.why == Why::SoldOut
             && let Ok(Some(made)) = door.writer.read(&property, &name, within).await
         {
-            return replay(&door, &StayView::of(made), &stay);
+            return replay(&door, &StayView::of(made), &stay, contact.as_ref()).await;
         }
         return Err(turned_down(&declined));
     }
@@ -147,12 +157,25 @@ pub(crate) async fn book(
         Err(WriteError::Exists) => {
             let made = door.writer.read(&property, &name, within).await.map_err(|e| door.unwritten(e))?;
             let made = made.ok_or_else(|| door.unwritten(WriteError::Unanswered))?;
-            return replay(&door, &StayView::of(made), &stay);
+            return replay(&door, &StayView::of(made), &stay, contact.as_ref()).await;
         }
         Err(error) => return Err(door.unwritten(error)),
     };
+    keep(&door, &made, contact.as_ref()).await?;
     seen(&door, &made).await;
     Ok(answer(&door, StatusCode::CREATED, &made))
+}
+
+/// Keeps the contact that came with a booking. Where it cannot be kept, the booking stands, and repeating the request
+/// keeps the contact.
+async fn keep(door: &Door, made: &StayView, contact: Option<&Contact>) -> Result<(), Problem> {
+    let (Some(contacts), Some(contact)) = (&door.contacts, contact) else { return Ok(()) };
+    let within = door.settings().breaker.write_timeout;
+    contacts.put(made, contact, within).await.map_err(|error| {
+        tracing::warn!(?error, uid = made.uid, "a contact could not be kept");
+        let detail = "It is booked, but the name and address could not be kept. Repeat it as it is.";
+        Problem::new(Kind::Unavailable, detail).after(Duration::from_secs(2))
+    })
 }
 
 /// Waits, for a bounded time, until reads show what was written.
@@ -177,11 +200,17 @@ pub(super) fn answer(door: &Door, status: StatusCode, written: &StayView) -> Res
 }
 
 /// The answer to a key that was used before.
-fn replay(door: &Door, made: &StayView, stay: &ReservationSpec) -> Result<Response, Problem> {
+async fn replay(
+    door: &Door,
+    made: &StayView,
+    stay: &ReservationSpec,
+    contact: Option<&Contact>,
+) -> Result<Response, Problem> {
     if made.terms != terms_of(stay) {
         let detail = "This Idempotency-Key was used for another booking; use a new one.";
         return Err(Problem::new(Kind::KeyReused, detail));
     }
+    keep(door, made, contact).await?;
     let mut response = answer(door, StatusCode::OK, made);
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     Ok(response)
@@ -192,7 +221,7 @@ fn party(stay: &ReservationSpec) -> Party {
 }
 
 /// Reads what is to be booked, or says of every field what is wrong with it.
-fn read(caller: &Caller, body: BookingRequest) -> Result<ReservationSpec, Problem> {
+fn read(caller: &Caller, body: BookingRequest) -> Result<(ReservationSpec, Option<Contact>), Problem> {
     let collect = Collect::from(body.payment.collect);
     if !caller.0.may_collect(collect) {
         let detail = "Only partners book without paying here; leave payment.collect out.";
@@ -207,7 +236,13 @@ fn read(caller: &Caller, body: BookingRequest) -> Result<ReservationSpec, Proble
     let form = |text: &Option<String>, most: usize, more: &str| {
         text.as_deref().is_none_or(|text| is_id(text, most, more))
     };
-    check("guestID", body.guest_id.is_some(), "is needed: the guest, as you call them.");
+    let guest_id = caller.0.guest_id(body.guest_id.as_deref());
+    let missing = if matches!(caller.0, Identity::Guest(_)) {
+        "is nobody's but your own; leave it out."
+    } else {
+        "is needed: the guest, as you call them."
+    };
+    check("guestID", guest_id.is_some(), missing);
     check(
         "guestID",
         form(&body.guest_id, 64, "._=+/-"),
@@ -239,12 +274,12 @@ fn read(caller: &Caller, body: BookingRequest) -> Result<ReservationSpec, Proble
         max.is_none_or(|m| (0..=99_999_999).contains(&m.minor_units)),
         "is from 0 to 99999999.",
     );
+    errors.extend(body.contact.iter().flat_map(|contact| contact.faults("contact.")));
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
     }
-    let guest_id = caller.0.guest_id(body.guest_id.as_deref());
     let guest_id = guest_id.ok_or_else(|| Problem::new(Kind::NotSignedIn, "Say who you are to book."))?;
-    Ok(ReservationSpec {
+    let spec = ReservationSpec {
         room_name: body.room,
         check_in: body.check_in,
         check_out: body.check_out,
@@ -257,7 +292,8 @@ fn read(caller: &Caller, body: BookingRequest) -> Result<ReservationSpec, Proble
             .map(|money| Money { currency: money.currency, minor_units: money.minor_units }),
         state: None,
         ttl_after_finished: None,
-    })
+    };
+    Ok((spec, body.contact))
 }
 
 /// Letters, digits and a few more, beginning with a letter or a digit.

@@ -68,7 +68,7 @@ pub(crate) struct Cancellation {
         (status = 429, description = "Too many requests", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Not available for a moment", body = Problem, content_type = "application/problem+json"),
     ),
-    security(("token" = []))
+    security(("token" = []), ("session" = []))
 )]
 pub(crate) async fn preview(
     State(door): State<Door>,
@@ -98,14 +98,14 @@ pub(crate) async fn preview(
         (status = 202, description = "Recorded; the refund is under way", body = Reservation, headers(("Location" = String, description = "Its address"))),
         (status = 200, description = "Cancelled before", body = Reservation),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope `cancel`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the scope `cancel`, or a guest's request has not the right `x-csrf-token`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Not there, or not yours", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It has ended", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The hotel's rules refuse it", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many requests", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Not available for a moment; repeat it", body = Problem, content_type = "application/problem+json"),
     ),
-    security(("token" = []))
+    security(("token" = []), ("session" = []))
 )]
 pub(crate) async fn cancel(
     State(door): State<Door>,

@@ -55,7 +55,7 @@ pub(crate) struct LiveEvent {
         (status = 429, description = "Too many requests", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Not available for a moment", body = Problem, content_type = "application/problem+json"),
     ),
-    security(("token" = []))
+    security(("token" = []), ("session" = []))
 )]
 pub(crate) async fn follow(
     State(door): State<Door>,

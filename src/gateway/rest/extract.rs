@@ -25,8 +25,10 @@ impl Caller {
         }
         Err(match self.0 {
             Identity::Nobody { .. } => {
-                Problem::new(Kind::NotSignedIn, "Send `Authorization: Bearer` and your token.")
+                Problem::new(Kind::NotSignedIn, "Sign in, or send `Authorization: Bearer` and your token.")
             }
+            // They may do everything there is; what is not theirs is not there for them.
+            Identity::Guest(_) => Problem::new(Kind::NotAllowed, "Guests cannot do this."),
             Identity::Partner(_) => {
                 let scope = scope.as_str();
                 Problem::new(Kind::NotAllowed, format!("Your token lacks the scope `{scope}`."))

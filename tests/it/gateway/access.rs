@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::front::{ACME, ELSEWHERE, Front, LOOKER, RIVAL, stay};
+use super::guests::{Reception, own_stay};
 use crate::support::hotel::Hotel;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,4 +106,87 @@ async fn a_token_does_what_its_scopes_say_and_none_does_little() {
     }
     // A token that is wrong is not taken for none.
     assert_eq!(front.search("no-such-token").await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_has_their_own_and_neither_another_guests_nor_a_partners() {
+    let hotel = Hotel::open("door-guests").await;
+    hotel.room("double", 9).await;
+    let reception = Reception::open().await;
+    let front = reception.front(&hotel).await;
+    let mut anna = reception.guest(&front, "Anna").await;
+    let mut ben = reception.guest(&front, "Ben").await;
+    let of_anna = anna.book(&front, "key-of-anna", &own_stay("double")).await.header("location").to_owned();
+    let of_ben = ben.book(&front, "key-of-anna", &own_stay("double")).await.header("location").to_owned();
+    let of_acme = front.book(ACME, "key-of-anna", &stay("double")).await.header("location").to_owned();
+    // A partner whose guest is called as Anna is here.
+    let id = hotel.reservations().get(of_anna.rsplit('/').next().unwrap()).await.unwrap().spec.guest_id;
+    let mut named = stay("double");
+    named["guestID"] = json!(id);
+    let of_acmes_anna = front.book(ACME, "key-of-anna2", &named).await.header("location").to_owned();
+    let mut tried = 0;
+    for (guest, theirs) in
+        [(&mut anna, [&of_ben, &of_acme, &of_acmes_anna]), (&mut ben, [&of_anna, &of_acme, &of_acmes_anna])]
+    {
+        for path in theirs {
+            for part in ["", "/cancellation", "/events"] {
+                let answer = guest.get(&front, &format!("{path}{part}")).await;
+                assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"), "{path}{part}");
+                tried += 1;
+            }
+            let answer = guest.post(&front, &format!("{path}/cancellation"), &json!({})).await;
+            assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"), "cancel {path}");
+            tried += 1;
+        }
+    }
+    for path in [&of_anna, &of_ben] {
+        for token in [ACME, RIVAL, ELSEWHERE] {
+            assert_eq!(front.get(path, token).await.status, 404);
+            let answer = front.post(&format!("{path}/cancellation"), token, &json!({})).await;
+            assert_eq!(answer.status, 404);
+            tried += 2;
+        }
+        assert_eq!(front.get(path, "").await.status, 401);
+    }
+    assert_eq!(tried, 36);
+    let names = |answer: super::front::Answer| {
+        let items = answer.body["items"].as_array().unwrap().clone();
+        items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let mine = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+    assert_eq!(names(anna.get(&front, "/v1/reservations").await), [mine(&of_anna)]);
+    assert_eq!(names(ben.get(&front, "/v1/reservations").await), [mine(&of_ben)]);
+    assert_eq!(names(anna.get(&front, "/v1/reservations?guestID=acme:anna").await), [""; 0]);
+    for object in hotel.reservations().list(&kube::api::ListParams::default()).await.unwrap() {
+        assert!(object.spec.state.is_none(), "{:?} was cancelled", object.metadata.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_books_for_themselves_and_pays_and_a_token_goes_before_a_cookie() {
+    let hotel = Hotel::open("door-guest-books").await;
+    hotel.room("double", 9).await;
+    let reception = Reception::open().await;
+    let front = reception.front(&hotel).await;
+    let mut anna = reception.guest(&front, "Anna").await;
+    // As a partner's guest, or as another.
+    for guest in ["acme:anna", "anna", "guest-00000000000000000000000000000000"] {
+        let mut body = own_stay("double");
+        body["guestID"] = json!(guest);
+        let answer = anna.book(&front, "key-of-anna", &body).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (422, "invalid"), "{guest}");
+        assert_eq!(answer.body["errors"][0]["field"], "guestID");
+    }
+    for collect in ["AtProperty", "External"] {
+        let mut body = own_stay("double");
+        body["payment"] = json!({ "collect": collect });
+        let answer = anna.book(&front, "key-of-anna", &body).await;
+        assert_eq!((answer.status.as_u16(), answer.problem()), (403, "not-allowed"), "{collect}");
+    }
+    // With both, it is the partner's request: it has no need of the guest's token and no right to the guest's things.
+    let path = anna.book(&front, "key-of-anna", &own_stay("double")).await.header("location").to_owned();
+    let both = anna.request(&front, Method::GET, &path).bearer_auth(ACME);
+    assert_eq!(anna.send(both).await.status, 404);
+    let wrong = anna.request(&front, Method::GET, &path).bearer_auth("no-such-token");
+    assert_eq!(anna.send(wrong).await.status, 401, "a wrong token is not passed over");
 }

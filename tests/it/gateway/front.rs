@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use innkeeper_gateway::{Gateway, Partners};
+use innkeeper_gateway::{Gateway, Guests, Partners};
 use innkeeper_ops::config::{Config, ConfigWatch};
 use innkeeper_ops::metrics::Metrics;
 use innkeeper_ops::probes::Health;
@@ -47,7 +47,7 @@ pub struct Front {
     pub health: Health,
     http: reqwest::Client,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: Option<JoinHandle<()>>,
 }
 
 /// An answer, read to its end.
@@ -96,15 +96,27 @@ impl Front {
 
     /// The same with another configuration and another client of the API server, without waiting.
     pub async fn start(hotel: &Hotel, config: Config, client: Client) -> Self {
+        Self::start_at(hotel, config, client, jiff::Timestamp::now).await
+    }
+
+    /// The same with another clock.
+    pub async fn start_at(
+        hotel: &Hotel,
+        config: Config,
+        client: Client,
+        clock: impl Fn() -> jiff::Timestamp + Send + Sync + 'static,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("partners.yaml");
         std::fs::write(&file, partners(&hotel.namespace)).unwrap();
         let (metrics, health) = (Metrics::of_gateway("test"), Health::new(Instant::now()));
+        let guests = Guests::load(&config.gateway).unwrap();
         let gateway = Gateway {
             client,
             config: Arc::new(ConfigWatch::fixed(config)),
             partners: Partners::load(&file).unwrap(),
-            clock: Arc::new(jiff::Timestamp::now),
+            guests,
+            clock: Arc::new(clock),
             metrics: metrics.clone(),
             health: health.clone(),
         };
@@ -112,8 +124,21 @@ impl Front {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let task = tokio::spawn(gateway.run(listener, stop.clone()));
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-        Self { url, property: hotel.namespace.clone(), metrics, health, http, stop, task }
+        let task = Some(task);
+        Self { metrics, health, stop, task, ..Self::at(&url, &hotel.namespace) }
+    }
+
+    /// One that runs elsewhere, at this address.
+    pub fn at(url: &str, property: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            property: property.to_owned(),
+            metrics: Metrics::of_gateway("elsewhere"),
+            health: Health::new(Instant::now()),
+            http: reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap(),
+            stop: CancellationToken::new(),
+            task: None,
+        }
     }
 
     /// Waits until it is ready.
@@ -125,7 +150,8 @@ impl Front {
     /// Asks it to end, and waits until it has.
     pub async fn stop(self) {
         self.stop.cancel();
-        tokio::time::timeout(PATIENCE, self.task).await.expect("the gateway ends").unwrap();
+        let task = self.task.expect("it runs in this process");
+        tokio::time::timeout(PATIENCE, task).await.expect("the gateway ends").unwrap();
     }
 
     /// A request, to be added to.
@@ -194,7 +220,8 @@ impl Front {
 }
 
 impl Answer {
-    async fn of(response: Response) -> Self {
+    /// Reads an answer to its end.
+    pub async fn of(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.bytes().await.unwrap();
         Self { status, headers, body: serde_json::from_slice(&bytes).unwrap_or_default() }
