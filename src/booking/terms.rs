@@ -1,5 +1,7 @@
 //! Whether a stay can be had, and on which terms. A refusal is final.
 
+mod objection;
+
 use innkeeper_api::{Collect, MAX_NIGHTS, Quote, Reason, ReservationSpec, Restrictions, Sale, nights};
 use jiff::Timestamp;
 use jiff::civil::Time;
@@ -7,6 +9,8 @@ use jiff::civil::Time;
 use crate::policy;
 use crate::price::price;
 use crate::room::SellableRoom;
+
+pub use objection::Objection;
 
 /// Why a stay is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +21,9 @@ pub struct Refusal {
     pub message: String,
 }
 
-impl Refusal {
-    fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+impl From<Objection> for Refusal {
+    fn from(objection: Objection) -> Self {
+        Self { reason: objection.reason(), message: objection.to_string() }
     }
 }
 
@@ -32,64 +36,43 @@ pub struct RoomIdentity<'a> {
     pub generation: i64,
 }
 
-/// Accepts a stay with its price and its terms, or refuses it.
+/// Accepts a stay with its price and its terms, or says what stands against it.
 pub fn accept(
     stay: &ReservationSpec,
     room: &SellableRoom<'_>,
     identity: RoomIdentity<'_>,
     now: Timestamp,
-) -> Result<Quote, Refusal> {
-    let invalid = |message: String| Refusal::new(Reason::InvalidStay, message);
+) -> Result<Quote, Objection> {
     let count = i32::try_from(nights(stay.check_in, stay.check_out).take(100).count()).unwrap_or(i32::MAX);
     if count == 0 {
-        return Err(invalid("checkOut must be after checkIn.".to_owned()));
+        return Err(Objection::NoNights);
     }
     if count > MAX_NIGHTS {
-        return Err(invalid(format!(
-            "A stay has at most {MAX_NIGHTS} nights; split it into several Reservations."
-        )));
+        return Err(Objection::TooLong { most: MAX_NIGHTS });
     }
     let today = room.today(now);
     if stay.check_in < today {
-        return Err(invalid(format!(
-            "checkIn {} is in the past: it is {today} at the Room ({}).",
-            stay.check_in, room.spec.time_zone
-        )));
+        let zone = room.spec.time_zone.clone();
+        return Err(Objection::InThePast { check_in: stay.check_in, today, zone });
     }
     if room.spec.sale == Sale::Stopped {
-        return Err(Refusal::new(
-            Reason::SaleStopped,
-            "The hotel has stopped selling this Room; choose another.",
-        ));
+        return Err(Objection::SaleStopped);
     }
     restrictions(stay, room, count, today)?;
 
-    let price =
-        price(room.spec, room.currency, stay.check_in, stay.check_out, stay.units).ok_or_else(|| {
-            invalid(
-                "The price is more than one charge can be; book fewer nights or units in one Reservation."
-                    .to_owned(),
-            )
-        })?;
+    let price = price(room.spec, room.currency, stay.check_in, stay.check_out, stay.units);
+    let price = price.ok_or(Objection::TooMuchForOneCharge)?;
     if let Some(max) = &stay.max_total {
         if max.currency != room.currency.code() {
-            return Err(Refusal::new(
-                Reason::PriceAboveMax,
-                format!("maxTotal is in {}, and the Room is sold in {}.", max.currency, room.currency.code()),
-            ));
+            let (wanted, sold_in) = (max.currency.clone(), room.currency.code());
+            return Err(Objection::OtherCurrency { wanted, sold_in });
         }
         if price.total > max.minor_units {
-            return Err(Refusal::new(
-                Reason::PriceAboveMax,
-                format!(
-                    "The price is {}, above maxTotal {}.",
-                    room.currency.show(price.total),
-                    room.currency.show(max.minor_units)
-                ),
-            ));
+            let (currency, total, max) = (room.currency, price.total, max.minor_units);
+            return Err(Objection::AboveMax { currency, total, max });
         }
     }
-    let unrepresentable = || invalid("The dates cannot be represented as instants.".to_owned());
+    let unrepresentable = || Objection::OutOfTime;
     let check_in_at = room.instant(stay.check_in, room.check_in_time).ok_or_else(unrepresentable)?;
     let after = stay.check_out.tomorrow().map_err(|_| unrepresentable())?;
     let finished_at = room.instant(after, Time::midnight()).ok_or_else(unrepresentable)?;
@@ -112,40 +95,33 @@ fn restrictions(
     room: &SellableRoom<'_>,
     count: i32,
     today: jiff::civil::Date,
-) -> Result<(), Refusal> {
-    let violated = |message: String| Err(Refusal::new(Reason::RestrictionViolated, message));
+) -> Result<(), Objection> {
     let Restrictions { min_nights, max_nights, min_days_ahead, max_days_ahead } =
         room.spec.restrictions.clone().unwrap_or_default();
     if let Some(min) = min_nights.filter(|min| count < *min) {
-        return violated(format!("This Room is sold for {min} nights or more; the stay has {count}."));
+        return Err(Objection::FewerNights { min, count });
     }
     if let Some(max) = max_nights.filter(|max| count > *max) {
-        return violated(format!("This Room is sold for {max} nights at most; the stay has {count}."));
+        return Err(Objection::MoreNights { max, count });
     }
     let ahead = (stay.check_in - today).get_days();
     if let Some(min) = min_days_ahead.filter(|min| ahead < *min) {
-        return violated(format!("This Room is sold {min} days ahead or more; arrival is in {ahead}."));
+        return Err(Objection::TooSoon { min, ahead });
     }
     if let Some(max) = max_days_ahead.filter(|max| ahead > *max) {
-        return violated(format!("This Room is sold at most {max} days ahead; arrival is in {ahead}."));
+        return Err(Objection::TooFarAhead { max, ahead });
     }
     if let Some(most) = room.spec.max_guests {
         let guests = u64::from(stay.guests.adults) + u64::from(stay.guests.children);
         let places = u64::from(most) * u64::from(stay.units);
         if guests > places {
-            return violated(format!(
-                "{guests} guests do not fit: {} units take {places} at most.",
-                stay.units
-            ));
+            return Err(Objection::TooManyGuests { guests, units: stay.units, places });
         }
     }
     let most = room.spec.units + room.spec.overbooking;
     if stay.units > most {
-        let overbooked = if room.spec.overbooking > 0 { ", overbooking included" } else { "" };
-        return Err(Refusal::new(
-            Reason::InvalidStay,
-            format!("units {} is more than the Room ever has ({most}{overbooked}).", stay.units),
-        ));
+        let overbooked = room.spec.overbooking > 0;
+        return Err(Objection::TooManyUnits { wanted: stay.units, most, overbooked });
     }
     Ok(())
 }

@@ -127,7 +127,7 @@ fn terms(context: &Context<'_>, room: &Room, sellable: &SellableRoom<'_>) -> Res
         uid: room.metadata.uid.as_deref().unwrap_or_default(),
         generation: room.metadata.generation.unwrap_or(0),
     };
-    accept(&context.reservation().spec, sellable, identity, context.now)
+    accept(&context.reservation().spec, sellable, identity, context.now).map_err(Refusal::from)
 }
 
 fn begin(context: &Context<'_>, quote: Quote) -> Plan {

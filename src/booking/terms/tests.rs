@@ -7,7 +7,7 @@ use crate::fixtures::{NOW, ROOM_UID, at, day, room, stay};
 /// What comes of `stay` in `room` at `now`.
 fn answer(stay: &ReservationSpec, room: &RoomSpec, now: &str) -> Result<Quote, Refusal> {
     let identity = RoomIdentity { uid: ROOM_UID, generation: 3 };
-    accept(stay, &SellableRoom::check(room).unwrap(), identity, at(now))
+    accept(stay, &SellableRoom::check(room).unwrap(), identity, at(now)).map_err(Refusal::from)
 }
 
 /// `ok`, or the reason.
