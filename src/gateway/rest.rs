@@ -14,6 +14,8 @@ mod rooms;
 mod session;
 mod types;
 
+pub(crate) use cursor::{Cursor, read as read_cursor};
+pub(crate) use extract::{At, Caller};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;

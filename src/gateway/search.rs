@@ -3,12 +3,15 @@
 //! Pure: a Room's stock in, an offer out. Whether a stay can be had at all, and for how much, is asked of
 //! `innkeeper-booking`, which is what the operator asks too.
 
-use innkeeper_api::{Collect, Guests, Month, Payment, Quote, Reason, ReservationSpec, nights};
+use innkeeper_api::{
+    Collect, Guests, MAX_NIGHTS, MAX_UNITS, Month, Payment, Quote, Reason, ReservationSpec, RoomSpec, nights,
+};
 use innkeeper_booking::inventory::capacity_ahead;
 use innkeeper_booking::room::SellableRoom;
-use innkeeper_booking::terms::{RoomIdentity, accept};
+use innkeeper_booking::terms::{Objection, RoomIdentity, accept};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use crate::model::Stock;
 use crate::model::views::NightView;
@@ -40,6 +43,8 @@ pub struct Offer {
 pub struct Declined {
     /// In one word.
     pub why: Why,
+    /// What stands against it, for whoever says it in words of their own.
+    pub because: Because,
     /// In a sentence that says what to change.
     pub message: String,
 }
@@ -53,6 +58,37 @@ pub enum Why {
     Terms(Reason),
 }
 
+/// What stands against a stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Because {
+    /// On these nights fewer units are free than are asked for.
+    Full(Vec<Date>),
+    /// The hotel is taking the Room out of sale.
+    Going,
+    /// The Room cannot be sold as it is written.
+    Unfit,
+    /// The Room's terms.
+    Terms(Objection),
+}
+
+/// A part of a wish that is impossible wherever one goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Impossible {
+    /// It ends before its first night is over.
+    NoNights,
+    /// More nights than a stay can have.
+    TooLong,
+    /// No units, or more than any Room has.
+    Units,
+    /// No grown-up, or more than any hotel takes.
+    Adults,
+    /// More children than any hotel takes.
+    Children,
+}
+
+/// Most grown-ups, and most children.
+pub const MOST_GUESTS: u32 = 500;
+
 impl Why {
     /// As it is written.
     #[must_use]
@@ -65,6 +101,28 @@ impl Why {
 }
 
 impl Wish {
+    /// What of it is impossible wherever one goes.
+    #[must_use]
+    pub fn impossible(&self) -> Vec<Impossible> {
+        let most = usize::try_from(MAX_NIGHTS).unwrap_or(usize::MAX);
+        let count = nights(self.check_in, self.check_out).take(most + 1).count();
+        let checks = [
+            (Impossible::NoNights, self.check_in < self.check_out),
+            (Impossible::TooLong, count <= most),
+            (Impossible::Units, (1..=MAX_UNITS).contains(&self.units)),
+            (Impossible::Adults, (1..=MOST_GUESTS).contains(&self.guests.adults)),
+            (Impossible::Children, self.guests.children <= MOST_GUESTS),
+        ];
+        checks.into_iter().filter(|(_, right)| !right).map(|(what, _)| what).collect()
+    }
+
+    /// That of a stay.
+    #[must_use]
+    pub fn of(stay: &ReservationSpec) -> Self {
+        let (check_in, check_out) = (stay.check_in, stay.check_out);
+        Self { check_in, check_out, units: stay.units, guests: stay.guests.clone() }
+    }
+
     /// The months that say what is free.
     #[must_use]
     pub fn months(&self) -> Vec<Month> {
@@ -100,26 +158,29 @@ pub fn judge(stock: &Stock, stay: &ReservationSpec, now: Timestamp) -> Offer {
     let free = stock.free(stay.check_in, stay.check_out);
     let verdict = terms(stock, stay, now).and_then(|quote| {
         let full = stock.full(stay.check_in, stay.check_out, stay.units);
-        if full.is_empty() { Ok(quote) } else { Err(sold_out(&full, stay.units)) }
+        if full.is_empty() { Ok(quote) } else { Err(sold_out(full, stay.units)) }
     });
     Offer { free, verdict }
 }
 
 fn terms(stock: &Stock, stay: &ReservationSpec, now: Timestamp) -> Result<Quote, Declined> {
     let room = &stock.room;
-    let declined = |reason, message: String| Declined { why: Why::Terms(reason), message };
+    let declined = |reason, because, message: String| Declined { why: Why::Terms(reason), because, message };
     if room.going {
         let message = "The hotel is taking this Room out of sale; choose another.".to_owned();
-        return Err(declined(Reason::SaleStopped, message));
+        return Err(declined(Reason::SaleStopped, Because::Going, message));
     }
     let sellable = SellableRoom::check(&room.spec).map_err(|fault| {
-        declined(fault.reason(), format!("The hotel has to put this Room right: {fault}."))
+        declined(fault.reason(), Because::Unfit, format!("The hotel has to put this Room right: {fault}."))
     })?;
     let identity = RoomIdentity { uid: &room.uid, generation: room.generation };
-    accept(stay, &sellable, identity, now).map_err(|refusal| declined(refusal.reason, refusal.message))
+    accept(stay, &sellable, identity, now).map_err(|objection| {
+        let (reason, message) = (objection.reason(), objection.to_string());
+        declined(reason, Because::Terms(objection), message)
+    })
 }
 
-fn sold_out(full: &[Date], units: u32) -> Declined {
+fn sold_out(full: Vec<Date>, units: u32) -> Declined {
     const SHOWN: usize = 7;
     let shown: Vec<String> = full.iter().take(SHOWN).map(ToString::to_string).collect();
     let more = full.len().saturating_sub(SHOWN);
@@ -129,7 +190,29 @@ fn sold_out(full: &[Date], units: u32) -> Declined {
         "{units} free on {}{rest}; choose other nights, another Room, or fewer units.",
         shown.join(", ")
     );
-    Declined { why: Why::SoldOut, message }
+    Declined { why: Why::SoldOut, because: Because::Full(full), message }
+}
+
+/// The price of every night of a stay that ends on this day, for all units together.
+pub fn each_night(quote: &Quote, to: Date) -> impl Iterator<Item = (Date, i64)> + use<'_> {
+    let mut lines = quote.lines.iter();
+    let mut line = lines.next();
+    let mut left = line.map_or(0, |l| l.nights);
+    let from = quote.lines.first().map_or(to, |l| l.from);
+    nights(from, to).map_while(move |date| {
+        while left == 0 {
+            line = lines.next();
+            left = line?.nights;
+        }
+        left -= 1;
+        Some((date, line?.minor_units))
+    })
+}
+
+/// The Room's zone. A Room whose zone is not known has no quote.
+#[must_use]
+pub fn zone(spec: &RoomSpec) -> TimeZone {
+    SellableRoom::check(spec).map_or(TimeZone::UTC, |room| room.zone)
 }
 
 impl Stock {

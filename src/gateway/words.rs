@@ -9,11 +9,7 @@ use jiff::tz::TimeZone;
 pub fn policy(deadlines: &[RefundDeadline], zone: &TimeZone) -> Vec<String> {
     let mut sentences: Vec<String> = Vec::new();
     let mut before: Option<&RefundDeadline> = None;
-    for deadline in deadlines {
-        // Where two end at the same instant, only the first of them ever counts.
-        if before.is_some_and(|b| b.until == deadline.until) {
-            continue;
-        }
+    for deadline in counting(deadlines) {
         let share = match deadline.percent {
             100 => "everything comes back".to_owned(),
             0 => "nothing comes back".to_owned(),
@@ -32,6 +28,12 @@ pub fn policy(deadlines: &[RefundDeadline], zone: &TimeZone) -> Vec<String> {
         Some(_) => "After that nothing comes back.".to_owned(),
     });
     sentences
+}
+
+/// The deadlines that count: where two end at the same instant, only the first of them ever does.
+pub fn counting(deadlines: &[RefundDeadline]) -> impl Iterator<Item = &RefundDeadline> {
+    let mut before = None;
+    deadlines.iter().filter(move |deadline| before.replace(deadline.until) != Some(deadline.until))
 }
 
 /// An instant as a guest reads it: in the Room's time, with its zone.

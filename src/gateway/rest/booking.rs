@@ -3,8 +3,6 @@
 //! The name of a Reservation is computed from its guest and the key of the request, so that the API server itself sees
 //! to it that one key books once: in every replica, through restarts, through answers that were lost.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -16,16 +14,14 @@ use utoipa::ToSchema;
 
 use super::extract::{At, Caller, Key, Sent};
 use super::reservation::Reservation;
-use super::rooms::{turned_down, wish};
+use super::rooms::wish;
 use super::types::{Collecting, NamedAmount, Party, day, one};
 use crate::contacts::Contact;
+use crate::desk::{self, is_method};
 use crate::door::Door;
 use crate::identity::{Identity, Scope};
-use crate::keys::{name_for, terms_of};
 use crate::model::views::StayView;
 use crate::problem::{FieldError, Kind, Problem};
-use crate::search::{Why, judge};
-use crate::writer::WriteError;
 
 /// Says that a booking was made by an earlier request with the same key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -132,58 +128,15 @@ pub(crate) async fn book(
         let detail = "names and addresses are not kept here; leave it out.".to_owned();
         return Err(Problem::invalid(vec![FieldError { field: "contact".to_owned(), detail }]));
     }
-    let name = name_for(&property, &stay.guest_id, &key);
-    // Made before, perhaps long ago: then neither the stock nor the API server is asked.
-    if let Some(made) = door.model.stay(&property, &name) {
-        return replay(&door, &made, &stay, contact.as_ref()).await;
+    // What is impossible anywhere is said before it is looked for.
+    wish(stay.check_in, stay.check_out, stay.units, party(&stay), "guests.")?;
+    let booked = desk::book(&door, &property, &key, &stay, contact.as_ref()).await?;
+    let status = if booked.before { StatusCode::OK } else { StatusCode::CREATED };
+    let mut response = answer(&door, status, &booked.stay);
+    if booked.before {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
-    door.fresh_enough()?;
-    let wish = wish(stay.check_in, stay.check_out, stay.units, party(&stay), "guests.")?;
-    let stock = door.model.stock_of(&property, &stay.room_name, &wish.months());
-    let stock = stock.ok_or_else(|| Problem::not_found("Room in this property"))?;
-    let within = door.settings().breaker.write_timeout;
-    if let Err(declined) = judge(&stock, &stay, door.now()).verdict {
-        // The last unit may be gone to this very request, sent before, of which the watch has not told us yet.
-        if declined.why == Why::SoldOut
-            && let Ok(Some(made)) = door.writer.read(&property, &name, within).await
-        {
-            return replay(&door, &StayView::of(made), &stay, contact.as_ref()).await;
-        }
-        return Err(turned_down(&declined));
-    }
-    let besides = door.config.current().operator.extra_finalizers.clone();
-    let made = match door.writer.book(&property, &name, stay.clone(), &besides, within).await {
-        Ok(made) => StayView::of(made),
-        Err(WriteError::Exists) => {
-            let made = door.writer.read(&property, &name, within).await.map_err(|e| door.unwritten(e))?;
-            let made = made.ok_or_else(|| door.unwritten(WriteError::Unanswered))?;
-            return replay(&door, &StayView::of(made), &stay, contact.as_ref()).await;
-        }
-        Err(error) => return Err(door.unwritten(error)),
-    };
-    keep(&door, &made, contact.as_ref()).await?;
-    seen(&door, &made).await;
-    Ok(answer(&door, StatusCode::CREATED, &made))
-}
-
-/// Keeps the contact that came with a booking. Where it cannot be kept, the booking stands, and repeating the request
-/// keeps the contact.
-async fn keep(door: &Door, made: &StayView, contact: Option<&Contact>) -> Result<(), Problem> {
-    let (Some(contacts), Some(contact)) = (&door.contacts, contact) else { return Ok(()) };
-    let within = door.settings().breaker.write_timeout;
-    contacts.put(made, contact, within).await.map_err(|error| {
-        tracing::warn!(?error, uid = made.uid, "a contact could not be kept");
-        let detail = "It is booked, but the name and address could not be kept. Repeat it as it is.";
-        Problem::new(Kind::Unavailable, detail).after(Duration::from_secs(2))
-    })
-}
-
-/// Waits, for a bounded time, until reads show what was written.
-pub(super) async fn seen(door: &Door, written: &StayView) {
-    let within = door.settings().model.own_writes_within;
-    if !door.model.wait_for(&written.namespace, &written.name, written.version, within).await {
-        tracing::warn!(namespace = written.namespace, name = written.name, "reads do not show a write yet");
-    }
+    Ok(response)
 }
 
 /// The answer to a write: the Reservation as reads show it by now, which may be further than what was written.
@@ -197,23 +150,6 @@ pub(super) fn answer(door: &Door, status: StatusCode, written: &StayView) -> Res
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// The answer to a key that was used before.
-async fn replay(
-    door: &Door,
-    made: &StayView,
-    stay: &ReservationSpec,
-    contact: Option<&Contact>,
-) -> Result<Response, Problem> {
-    if made.terms != terms_of(stay) {
-        let detail = "This Idempotency-Key was used for another booking; use a new one.";
-        return Err(Problem::new(Kind::KeyReused, detail));
-    }
-    keep(door, made, contact).await?;
-    let mut response = answer(door, StatusCode::OK, made);
-    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    Ok(response)
 }
 
 fn party(stay: &ReservationSpec) -> Party {
@@ -303,29 +239,12 @@ fn is_id(text: &str, most: usize, more: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
 }
 
-/// A token of the payment provider: a kind, an underscore, and the rest.
-fn is_method(text: &str) -> bool {
-    text.len() <= 128
-        && text.split_once('_').is_some_and(|(kind, rest)| {
-            (2..=12).contains(&kind.len())
-                && kind.bytes().all(|b| b.is_ascii_lowercase())
-                && !rest.is_empty()
-                && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_means_of_payment_is_a_token_and_never_a_card_number() {
-        for right in ["pm_card_visa", "tok_1"] {
-            assert!(is_method(right), "{right}");
-        }
-        for wrong in ["4242424242424242", "pm_", "_x", "PM_x", "pm_a-b", "p_x", ""] {
-            assert!(!is_method(wrong), "{wrong}");
-        }
+    fn an_id_is_opaque() {
         assert!(is_id("guest-1", 64, "._=+/-"));
         for wrong in ["", "-a", "anna@example.com", "Anna Smith", "a:b", &"a".repeat(65)] {
             assert!(!is_id(wrong, 64, "._=+/-"), "{wrong}");

@@ -3,24 +3,21 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use innkeeper_booking::currency::Currency;
-use innkeeper_booking::policy::percent_back;
-use innkeeper_booking::status::{End, Stage};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::booking::{answer, seen};
+use super::booking::answer;
 use super::extract::{At, Caller};
-use super::mine::mine;
-use super::reservation::{Reservation, is_cancellable};
-use super::rooms::zone;
+use super::reservation::Reservation;
 use super::types::{Amount, Policy};
+use crate::desk::{self, ended, mine};
 use crate::door::Door;
 use crate::identity::Scope;
 use crate::model::views::StayView;
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
+use crate::search::zone;
 
 /// What cancelling would do now.
 #[derive(Debug, Serialize, ToSchema)]
@@ -113,36 +110,18 @@ pub(crate) async fn cancel(
     At((property, name)): At<(String, String)>,
 ) -> Result<Response, Problem> {
     let stay = mine(&door, &caller, Scope::Cancel, &property, &name)?;
-    if stay.given_up == Some(End::Cancelled) {
-        return Ok(answer(&door, StatusCode::OK, &stay));
-    }
-    if !is_cancellable(&stay, door.now()) {
-        return Err(Problem::new(Kind::NotCancellable, ended(&stay)));
-    }
-    let within = door.settings().breaker.write_timeout;
-    let written = door.writer.cancel(&property, &name, &stay.uid, within).await;
-    let written = StayView::of(written.map_err(|error| door.unwritten(error))?);
-    seen(&door, &written).await;
-    Ok(answer(&door, StatusCode::ACCEPTED, &written))
-}
-
-/// Why it cannot be cancelled.
-fn ended(stay: &StayView) -> String {
-    match (stay.given_up, stay.status.stage) {
-        (Some(End::Cancelled), _) => "It is cancelled already.".to_owned(),
-        (Some(_), _) => "The hotel has withdrawn it; everything comes back.".to_owned(),
-        (None, Stage::Confirmed) => "The stay is over.".to_owned(),
-        (None, _) => format!("It has ended already: {}.", stay.status.phase),
-    }
+    let cancelled = desk::cancel(&door, &stay).await?;
+    let status = if cancelled.before { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(answer(&door, status, &cancelled.stay))
 }
 
 /// What cancelling would do at this moment.
 fn foresee(stay: &StayView, zone: &TimeZone, now: Timestamp) -> Cancellation {
     let quote = stay.status.quote.as_deref();
     let policy = quote.map(|quote| Policy::of(&quote.refund_deadlines, zone));
-    if !is_cancellable(stay, now) {
+    let Some(foreseen) = desk::foresee(stay, now) else {
         let message = ended(stay);
-        let nothing = Cancellation {
+        return Cancellation {
             cancellable: false,
             message,
             percent: None,
@@ -151,23 +130,14 @@ fn foresee(stay: &StayView, zone: &TimeZone, now: Timestamp) -> Cancellation {
             until: None,
             policy,
         };
-        return nothing;
-    }
-    // Before it is confirmed, everything goes back; after that, what the policy says.
-    let booked = stay.status.stage == Stage::Confirmed;
-    let deadlines = quote.map_or(&[][..], |quote| &quote.refund_deadlines);
-    let percent = if booked { percent_back(deadlines, now) } else { 100 };
-    let (paid, ..) = stay.status.money;
-    let back = quote.map(|quote| {
-        let back = Currency::of(&quote.currency).map_or(paid, |currency| currency.share(paid, percent));
-        (Amount::new(&quote.currency, back), Amount::new(&quote.currency, paid - back))
-    });
+    };
+    let desk::Foreseen { booked, percent, money, until } = foreseen;
     let message = if booked && percent < 100 {
         format!("{percent}% of what was paid would come back.")
     } else {
         "Everything that was paid would come back.".to_owned()
     };
-    let (refund, kept) = back.unzip();
-    let until = booked.then(|| deadlines.iter().map(|d| d.until).find(|until| now <= *until)).flatten();
+    let amount = |minor_units| quote.map(|quote| Amount::new(&quote.currency, minor_units));
+    let (refund, kept) = money.map(|(back, kept)| (amount(back), amount(kept))).unwrap_or_default();
     Cancellation { cancellable: true, message, percent: Some(percent), refund, kept, until, policy }
 }

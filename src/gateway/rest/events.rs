@@ -1,25 +1,19 @@
 //! Following a booking live: server-sent events, each the whole reservation as it is then.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::{Event, Sse};
 use futures::Stream;
-use innkeeper_ops::metrics::{Counted, Shed};
-use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 
 use super::extract::{At, Caller};
-use super::mine::mine;
 use super::reservation::Reservation;
+use crate::desk::mine;
 use crate::door::Door;
 use crate::identity::Scope;
-use crate::model::Follower;
-use crate::problem::{Kind, Problem};
-
-/// How often a connection shows that it lives, so that nobody between closes it.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+use crate::live::{self, News, Teller};
+use crate::problem::Problem;
 
 /// One server-sent event.
 #[derive(ToSchema)]
@@ -65,67 +59,13 @@ pub(crate) async fn follow(
     // Before it is looked at, or a change in between would be missed.
     let follower = door.model.follow(&property, &name);
     let first = mine(&door, &caller, Scope::Read, &property, &name)?;
-    let Ok(place) = door.streams.clone().try_acquire_owned() else {
-        door.metrics.gateway_shed(Shed::Streams);
-        let detail =
-            "As many bookings are followed as can be; ask for the reservation from time to time instead.";
-        return Err(Problem::new(Kind::Busy, detail).after(Duration::from_secs(10)));
-    };
-    let counted = door.metrics.gateway_stream();
-    let uid = first.uid.clone();
-    let following = Following {
-        door,
-        follower,
-        property,
-        name,
-        uid,
-        told: None,
-        over: false,
-        _place: place,
-        _counted: counted,
-    };
-    let stream = futures::stream::unfold(following, async |mut following| {
-        let event = following.next().await?;
-        Some((Ok(event), following))
-    });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
-}
-
-struct Following {
-    door: Door,
-    follower: Follower,
-    property: String,
-    name: String,
-    uid: String,
-    told: Option<u64>,
-    over: bool,
-    _place: OwnedSemaphorePermit,
-    _counted: Counted,
-}
-
-impl Following {
-    /// The next event; nothing at the end.
-    async fn next(&mut self) -> Option<Event> {
-        loop {
-            if self.over {
-                return None;
-            }
-            let stay = self.door.model.stay(&self.property, &self.name);
-            let Some(stay) = stay.filter(|stay| stay.uid == self.uid) else {
-                self.over = true;
-                return Some(Event::default().event("gone").data("{}"));
-            };
-            if self.told != Some(stay.version) {
-                self.told = Some(stay.version);
-                let data = serde_json::to_string(&Reservation::of(&stay, self.door.now())).ok()?;
-                return Some(Event::default().event("reservation").id(stay.version.to_string()).data(data));
-            }
-            let closing = self.door.closing.clone();
-            tokio::select! {
-                () = self.follower.changed() => {}
-                // Whoever follows makes the connection anew, and comes to another replica.
-                () = closing.cancelled() => return None,
-            }
+    let tell = |door: &Door, news: News<'_>| match news {
+        News::Stay(stay) => {
+            let data = serde_json::to_string(&Reservation::of(stay, door.now())).ok()?;
+            Some(Event::default().event("reservation").id(stay.version.to_string()).data(data))
         }
-    }
+        News::Gone => Some(Event::default().event("gone").data("{}")),
+        News::Settled => None,
+    };
+    live::follow(door, &first, follower, Teller { tell, until_settled: false })
 }

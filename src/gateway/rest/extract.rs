@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 use serde::de::DeserializeOwned;
 
+use crate::desk::is_key;
 use crate::door::Door;
 use crate::identity::{Identity, Scope};
 use crate::problem::{Kind, Problem};
@@ -106,9 +107,7 @@ impl FromRequestParts<Door> for Key {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &Door) -> Result<Self, Problem> {
         let key = parts.headers.get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok());
-        let key =
-            key.filter(|key| (8..=128).contains(&key.len()) && key.chars().all(|c| c.is_ascii_graphic()));
-        key.map(|key| Self(key.to_owned())).ok_or_else(|| {
+        key.filter(|key| is_key(key)).map(|key| Self(key.to_owned())).ok_or_else(|| {
             let detail = "Send the header Idempotency-Key: 8 to 128 visible characters, new for every booking, and the same when you repeat one.";
             Problem::new(Kind::Malformed, detail)
         })

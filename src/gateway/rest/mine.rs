@@ -1,7 +1,5 @@
 //! One's own bookings: the list in parts, and one.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
@@ -12,9 +10,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::cursor::{self, Cursor};
 use super::extract::{Asked, At, Caller};
 use super::reservation::Reservation;
+use crate::desk::mine;
 use crate::door::Door;
 use crate::identity::Scope;
-use crate::model::views::{StayView, compact};
+use crate::model::views::compact;
 use crate::past::{self, Unread};
 use crate::problem::{Kind, Problem};
 
@@ -189,19 +188,4 @@ fn unread(_: Unread) -> Problem {
     let detail =
         "This reservation is not among those under way, and the archive cannot be read at the moment.";
     Problem::new(Kind::Unavailable, detail).after(std::time::Duration::from_secs(2))
-}
-
-/// The caller's own Reservation of this name. That of another is not there, for all that is said.
-pub(super) fn mine(
-    door: &Door,
-    caller: &Caller,
-    scope: Scope,
-    property: &str,
-    name: &str,
-) -> Result<Arc<StayView>, Problem> {
-    caller.may(scope)?;
-    door.model
-        .stay(property, name)
-        .filter(|stay| caller.0.owns(property, &stay.guest_id))
-        .ok_or_else(|| Problem::not_found("reservation"))
 }

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::{At, Caller, Sent};
-use super::rooms::{policy, turned_down, wish};
+use super::rooms::{policy, wish};
 use super::types::{Party, Policy, Price, day, one};
+use crate::desk::turned_down;
 use crate::door::Door;
 use crate::identity::Scope;
 use crate::problem::Problem;

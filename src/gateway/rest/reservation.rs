@@ -1,13 +1,14 @@
 //! A reservation, as it is answered.
 
 use innkeeper_api::{Phase, Reason};
-use innkeeper_booking::status::{End, Stage};
+use innkeeper_booking::status::End;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::types::{Amount, Collecting, Party, Price};
+use crate::desk::is_cancellable;
 use crate::identity::guest_of;
 use crate::model::views::StayView;
 
@@ -167,11 +168,4 @@ fn told(stay: &StayView) -> (&Phase, &Reason, &str) {
             (&stay.status.phase, &Reason::Pending, "Received; the hotel has not looked at it yet.")
         }
     }
-}
-
-/// Whether cancelling still changes anything: it has not been given up, and the stay is not over.
-pub(crate) fn is_cancellable(stay: &StayView, now: Timestamp) -> bool {
-    let over = stay.status.quote.as_ref().is_some_and(|quote| now > quote.finished_at);
-    let running = matches!(stay.status.stage, Stage::Open | Stage::InProgress | Stage::Confirmed);
-    running && stay.given_up.is_none() && !over
 }

@@ -3,10 +3,8 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use innkeeper_api::{MAX_NIGHTS, MAX_UNITS, Quote, Reason, RoomSpec, nights};
-use innkeeper_booking::room::SellableRoom;
+use innkeeper_api::{MAX_NIGHTS, MAX_UNITS, Quote, RoomSpec, nights};
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,8 +12,8 @@ use super::extract::{Asked, At, Caller};
 use super::types::{Party, Policy, Price, day, one};
 use crate::door::Door;
 use crate::identity::Scope;
-use crate::problem::{FieldError, Kind, Problem};
-use crate::search::{Declined, Why, Wish, offer};
+use crate::problem::{FieldError, Problem};
+use crate::search::{Declined, Impossible, MOST_GUESTS, Wish, offer, zone};
 
 /// When, how many, and who.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -185,35 +183,23 @@ pub(super) fn wish(
     guests: Party,
     party: &str,
 ) -> Result<Wish, Problem> {
-    let most = usize::try_from(MAX_NIGHTS).unwrap_or(usize::MAX);
-    let checks = [
-        ("checkOut".to_owned(), check_in < check_out, "must be after checkIn.".to_owned()),
-        (
-            "checkOut".to_owned(),
-            nights(check_in, check_out).take(most + 1).count() <= most,
-            format!("is at most {MAX_NIGHTS} nights after checkIn; split a longer stay."),
-        ),
-        ("units".to_owned(), (1..=MAX_UNITS).contains(&units), format!("is from 1 to {MAX_UNITS}.")),
-        (format!("{party}adults"), (1..=500).contains(&guests.adults), "is from 1 to 500.".to_owned()),
-        (format!("{party}children"), guests.children <= 500, "is from 0 to 500.".to_owned()),
-    ];
-    let wrong = checks.into_iter().filter(|(_, right, _)| !right);
-    let errors: Vec<FieldError> = wrong.map(|(field, _, detail)| FieldError { field, detail }).collect();
-    if errors.is_empty() {
-        Ok(Wish { check_in, check_out, units, guests: guests.into() })
-    } else {
-        Err(Problem::invalid(errors))
-    }
+    let wish = Wish { check_in, check_out, units, guests: guests.into() };
+    let errors: Vec<FieldError> = wish.impossible().into_iter().map(|what| wrong(what, party)).collect();
+    if errors.is_empty() { Ok(wish) } else { Err(Problem::invalid(errors)) }
 }
 
-/// What a Room's refusal is to whoever wants to book it.
-pub(super) fn turned_down(declined: &Declined) -> Problem {
-    let kind = match declined.why {
-        Why::SoldOut => Kind::SoldOut,
-        Why::Terms(Reason::InvalidStay) => Kind::Invalid,
-        Why::Terms(_) => Kind::NotOffered,
+fn wrong(what: Impossible, party: &str) -> FieldError {
+    let (field, detail) = match what {
+        Impossible::NoNights => ("checkOut".to_owned(), "must be after checkIn.".to_owned()),
+        Impossible::TooLong => (
+            "checkOut".to_owned(),
+            format!("is at most {MAX_NIGHTS} nights after checkIn; split a longer stay."),
+        ),
+        Impossible::Units => ("units".to_owned(), format!("is from 1 to {MAX_UNITS}.")),
+        Impossible::Adults => (format!("{party}adults"), format!("is from 1 to {MOST_GUESTS}.")),
+        Impossible::Children => (format!("{party}children"), format!("is from 0 to {MOST_GUESTS}.")),
     };
-    Problem::new(kind, declined.message.clone())
+    FieldError { field, detail }
 }
 
 impl NotOffered {
@@ -224,11 +210,6 @@ impl NotOffered {
 
 pub(super) fn policy(quote: &Quote, spec: &RoomSpec) -> Policy {
     Policy::of(&quote.refund_deadlines, &zone(spec))
-}
-
-/// The Room's zone. A Room whose zone is not known has no quote.
-pub(super) fn zone(spec: &RoomSpec) -> TimeZone {
-    SellableRoom::check(spec).map_or(TimeZone::UTC, |room| room.zone)
 }
 
 fn shown(spec: &RoomSpec) -> Vec<Shown> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use innkeeper_api::{Collect, Guests, Quote, RefundDeadline, nights};
+use innkeeper_api::{Collect, Guests, Quote, RefundDeadline};
 use innkeeper_booking::currency::Currency;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -11,6 +11,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::search::each_night;
 use crate::words;
 
 /// An amount of money.
@@ -93,18 +94,8 @@ pub(crate) struct Deadline {
 impl Price {
     pub(crate) fn of(quote: &Quote, to: Date) -> Self {
         let currency = quote.currency.as_str();
-        let mut lines = quote.lines.iter();
-        let mut line = lines.next();
-        let mut left = line.map_or(0, |l| l.nights);
-        let from = quote.lines.first().map_or(to, |l| l.from);
-        let each = nights(from, to).map_while(|date| {
-            while left == 0 {
-                line = lines.next();
-                left = line?.nights;
-            }
-            left -= 1;
-            Some(NightPrice { date, price: Amount::new(currency, line?.minor_units) })
-        });
+        let each = each_night(quote, to)
+            .map(|(date, minor_units)| NightPrice { date, price: Amount::new(currency, minor_units) });
         Self { nights: each.collect(), total: Amount::new(currency, quote.total) }
     }
 }
