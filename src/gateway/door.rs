@@ -116,6 +116,13 @@ impl Door {
         Err(Problem::new(Kind::Stale, detail).after(A_MOMENT))
     }
 
+    /// How old what is known is, where that is too old to sell from.
+    #[must_use]
+    pub fn age_of_what_is_too_old(&self) -> Option<Duration> {
+        let bound = self.config.current().gateway.model.stale_after;
+        self.pulses.age(Instant::now()).filter(|age| *age > bound)
+    }
+
     /// An answer from what is known: with its age, and nothing but a word where the client has it already.
     pub fn read<T: Serialize>(&self, asked: &HeaderMap, body: &T) -> Response {
         let Ok(text) = serde_json::to_vec(body) else {

@@ -32,7 +32,7 @@ use crate::session::Cookies;
 use crate::sign_in::{self, Guests};
 use crate::webhooks;
 use crate::writer::Writer;
-use crate::{Clock, layers, page, rest, serve};
+use crate::{Clock, layers, page, rest, serve, site};
 
 /// How often readiness and the gauges follow what is known.
 const EVERY: Duration = Duration::from_millis(250);
@@ -142,12 +142,15 @@ impl Gateway {
 fn router(door: Door, settings: &config::Gateway) -> Router {
     let (api, document) = rest::routes().split_for_parts();
     // The first to see a request stands last.
-    let api = api
+    let answered = api
         .merge(sign_in::routes())
+        .merge(site::routes())
         .layer(from_fn_with_state(door.clone(), layers::in_time))
         .layer(from_fn_with_state(door.clone(), layers::identify))
         .layer(from_fn_with_state(door.clone(), layers::admit));
-    api.merge(page::routes(&document))
+    answered
+        .merge(page::routes(&document))
+        .merge(site::assets())
         .fallback(async || Problem::not_found("address"))
         .method_not_allowed_fallback(async || {
             let detail = "This address does not take this method; see /openapi.json.";
@@ -155,6 +158,7 @@ fn router(door: Door, settings: &config::Gateway) -> Router {
         })
         .layer(DefaultBodyLimit::max(MOST_BODY))
         .merge(webhooks::routes(settings.webhooks_to.as_deref()))
+        .layer(from_fn_with_state(door.clone(), site::dress))
         .layer(cors(&settings.allowed_origins))
         .layer(from_fn_with_state(door.clone(), layers::count))
         .with_state(door)

@@ -1,4 +1,4 @@
-//! The guests' door: REST for guests and partners.
+//! The guests' door: a site in the browser, and REST for guests and partners.
 //!
 //! Writes become Reservations; what becomes of them is the operator's business. Reads are answered from a model in
 //! memory that watches keep, never by a request to the API server. What is offered and for how much is asked of
@@ -7,12 +7,14 @@
 mod breaker;
 mod contacts;
 mod csrf;
+mod desk;
 mod door;
 mod follow;
 mod gateway;
 mod identity;
 mod keys;
 mod layers;
+mod live;
 mod model;
 mod page;
 mod partners;
@@ -26,6 +28,7 @@ mod secrets;
 mod serve;
 mod session;
 mod sign_in;
+mod site;
 mod webhooks;
 mod words;
 mod writer;

@@ -92,6 +92,15 @@ impl Model {
         self.read().rooms.get(namespace).is_some_and(|rooms| !rooms.is_empty())
     }
 
+    /// The properties that have a Room, by name.
+    #[must_use]
+    pub fn properties(&self) -> Vec<String> {
+        let known = self.read();
+        let mut names: Vec<String> = known.rooms.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Every Room of a property, by name, with these months.
     #[must_use]
     pub fn stock(&self, namespace: &str, months: &[Month]) -> Vec<Stock> {

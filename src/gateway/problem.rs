@@ -136,6 +136,8 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
     #[serde(skip)]
+    kind: Kind,
+    #[serde(skip)]
     retry_after: Option<Duration>,
 }
 
@@ -158,6 +160,7 @@ impl Problem {
             status: kind.status().as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
+            kind,
             retry_after: None,
         }
     }
@@ -182,6 +185,18 @@ impl Problem {
         self
     }
 
+    /// What kind of problem it is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// When to try again, where that is known.
+    #[must_use]
+    pub const fn wait(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// Its status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -204,6 +219,8 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // For those who look at pages it is made into one.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -11,6 +11,7 @@ mod locate;
 mod reference;
 mod relay;
 pub mod rules;
+mod site;
 pub mod span;
 pub mod watch;
 mod webhooks;
@@ -26,6 +27,7 @@ pub use archive::Archive;
 pub use error::{ConfigError, Fault};
 pub use gateway::{Contacts, Ending, Gateway, Limits, Model, Rates, Session, SignIn, WriteBreaker};
 pub use relay::{EventFile, EventMode, Kafka, Receiver, Relay};
+pub use site::Site;
 pub use watch::{Change, ConfigWatch};
 pub use webhooks::Webhooks;
 

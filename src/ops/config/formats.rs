@@ -203,6 +203,24 @@ pub(super) fn check_client_id(text: &str) -> Result<(), String> {
     ))
 }
 
+pub(super) fn check_title(text: &str) -> Result<(), String> {
+    let fits = (1..=60).contains(&text.chars().count()) && text.trim() == text;
+    if fits && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err("this is no title; give at most 60 characters in one line".to_owned())
+}
+
+/// The key that everybody may see, and not the other one.
+pub(super) fn check_publishable_key(text: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if text.strip_prefix("pk_").is_some_and(|rest| !rest.is_empty() && rest.chars().all(fits)) {
+        return Ok(());
+    }
+    // Not shown: it may be the secret one.
+    Err("this is no publishable key; give the one that begins with pk_, never the secret one".to_owned())
+}
+
 pub(super) fn check_scope(text: &str) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\');
     if (1..=128).contains(&text.len()) && text.chars().all(fits) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::site::Site;
 use super::{or_default, rules, span};
 
 /// The guests' door: REST for guests and partners, answered from watches.
@@ -60,6 +61,9 @@ pub struct Gateway {
     /// The end, on SIGTERM.
     #[serde(deserialize_with = "or_default")]
     pub ending: Ending,
+    /// The site in the browser.
+    #[serde(deserialize_with = "or_default")]
+    pub site: Site,
 }
 
 /// What is kept of a visit, in a cookie that only the gateway can read and write.
@@ -211,6 +215,7 @@ impl Default for Gateway {
             model: Model::default(),
             breaker: WriteBreaker::default(),
             ending: Ending::default(),
+            site: Site::default(),
         }
     }
 }

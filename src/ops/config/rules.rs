@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::formats::{
     check_broker, check_client_id, check_event_type, check_file, check_finalizer, check_issuer, check_label,
-    check_origin, check_page_origin, check_public_url, check_receiver, check_scope, check_subdomain,
-    check_topic,
+    check_origin, check_page_origin, check_public_url, check_publishable_key, check_receiver, check_scope,
+    check_subdomain, check_title, check_topic,
 };
 use super::{Config, span};
 use crate::telemetry;
@@ -48,6 +48,8 @@ pub(super) enum Rule {
     OptionalPublicUrl,
     OptionalIssuer,
     ClientId,
+    Title,
+    OptionalPublishableKey,
     Scopes { most: usize },
     File,
     OptionalFile,
@@ -143,6 +145,8 @@ pub(super) const FIELDS: &[Field] = &[
     live("gateway.breaker.writeTimeout", Rule::Span { min: MILLISECOND.saturating_mul(100), max: MINUTE }),
     at_start("gateway.ending.linger", Rule::Span { min: MILLISECOND, max: MINUTE }),
     at_start("gateway.ending.drain", Rule::Span { min: MILLISECOND, max: MINUTE.saturating_mul(5) }),
+    live("gateway.site.title", Rule::Title),
+    live("gateway.site.stripePublishableKey", Rule::OptionalPublishableKey),
     at_start("relay.state", Rule::File),
     at_start("relay.watchNamespaces", Rule::Namespaces { most: 100 }),
     at_start("relay.http", Rule::Receivers { most: 32 }),
@@ -301,6 +305,7 @@ impl Rule {
             | Self::OptionalOrigin
             | Self::OptionalPublicUrl
             | Self::OptionalIssuer
+            | Self::OptionalPublishableKey
                 if value.is_null() =>
             {
                 Ok(())
@@ -319,6 +324,8 @@ impl Rule {
             Self::OptionalPublicUrl => check_public_url(text),
             Self::OptionalIssuer => check_issuer(text),
             Self::ClientId => check_client_id(text),
+            Self::Title => check_title(text),
+            Self::OptionalPublishableKey => check_publishable_key(text),
             Self::Scopes { most } => return check_list(value, *most, check_scope),
             Self::File | Self::OptionalFile => check_file(text),
             Self::LogFilter => telemetry::check_filter(text),
@@ -376,6 +383,8 @@ impl fmt::Display for Rule {
                 f.write_str("an issuer's address, like https://accounts.example.com, or nothing")
             }
             Self::ClientId => f.write_str("at most 256 visible characters"),
+            Self::Title => f.write_str("at most 60 characters in one line"),
+            Self::OptionalPublishableKey => f.write_str("a key that begins with `pk_`, or nothing"),
             Self::Scopes { most } => write!(f, "a list of at most {most} scopes"),
             Self::File => f.write_str("the path of a file"),
             Self::OptionalFile => f.write_str("the path of a file, or nothing"),

@@ -257,6 +257,8 @@ fn what_cannot_be_read_is_refused_with_its_line(#[case] text: &str, #[case] line
 #[case("payments.endpoint", "http://api.stripe.com", "write https://api.stripe.com")]
 #[case("payments.endpoint", "http://stripe.com:80/", "write https://stripe.com")]
 #[case("payments.keyFile", "''", "missing")]
+#[case("gateway.site.title", "''", "at most 60 characters")]
+#[case("gateway.site.stripePublishableKey", "secret", "begins with pk_")]
 #[case("payments.connectTimeout", "2m", "out of range")]
 #[case("payments.connectTimeout", "40s", "let connectTimeout be at most requestTimeout")]
 #[case("payments.requestTimeout", "4s", "let connectTimeout be at most requestTimeout")]

@@ -59,6 +59,8 @@ pub struct Answer {
     pub headers: reqwest::header::HeaderMap,
     /// Its body, where that is JSON.
     pub body: Value,
+    /// Its body, as it came.
+    pub text: String,
 }
 
 /// The text of a partners file for one property.
@@ -106,6 +108,18 @@ impl Front {
         client: Client,
         clock: impl Fn() -> jiff::Timestamp + Send + Sync + 'static,
     ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(listener, hotel, config, client, clock).await
+    }
+
+    /// The same where it listens already.
+    pub async fn start_on(
+        listener: TcpListener,
+        hotel: &Hotel,
+        config: Config,
+        client: Client,
+        clock: impl Fn() -> jiff::Timestamp + Send + Sync + 'static,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("partners.yaml");
         std::fs::write(&file, partners(&hotel.namespace)).unwrap();
@@ -120,7 +134,6 @@ impl Front {
             metrics: metrics.clone(),
             health: health.clone(),
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let task = tokio::spawn(gateway.run(listener, stop.clone()));
@@ -224,7 +237,8 @@ impl Answer {
     pub async fn of(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.bytes().await.unwrap();
-        Self { status, headers, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        Self { status, headers, body, text: String::from_utf8_lossy(&bytes).into_owned() }
     }
 
     /// One of its headers.

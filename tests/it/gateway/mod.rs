@@ -2,15 +2,19 @@
 
 mod access;
 mod contacts;
+mod document;
 mod forgery;
 pub mod front;
 mod guests;
 mod idempotency;
 mod outages;
+mod pages;
 mod past;
 mod process;
 mod reading;
 mod refusals;
 mod rights;
 mod signing_in;
+mod site;
+mod site_frame;
 mod stories;
