@@ -266,9 +266,11 @@ impl Pass<'_> {
             Wake::OnChange => {
                 self.scope.patience.forget(uid);
                 self.scope.polling.forget(uid);
-                // Those that are settled are looked at again in turn, and nothing is kept for that of each of them.
+                // Those that are settled are looked at again in turn, and nothing is kept for that of each of them. One
+                // that is being deleted is not among them any more.
+                let stays = self.current.metadata.deletion_timestamp.is_none();
                 match self.current.status.as_ref().map(stage) {
-                    Some(Stage::Confirmed | Stage::Closed(_)) => Action::await_change(),
+                    Some(Stage::Confirmed | Stage::Closed(_)) if stays => Action::await_change(),
                     _ => Action::requeue(self.scope.resync()),
                 }
             }
