@@ -88,7 +88,7 @@ impl Hotel {
         let sellable =
             SellableRoom::check(&room.spec).map_err(|fault| format!("Room {}: {fault}", spec.room_name))?;
         accept(spec, &sellable, RoomIdentity { uid: &uid, generation }, now)
-            .map_err(|refusal| refusal.message)?;
+            .map_err(|objection| objection.to_string())?;
 
         let stay =
             Stay { uid: booking.object_name(), from: spec.check_in, to: spec.check_out, units: spec.units };
