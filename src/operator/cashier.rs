@@ -1,6 +1,6 @@
 //! The way to the payment provider: one breaker for all, a limit on calls at once, and calls counted.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,8 @@ struct Inner {
     config: CashierConfig,
     metrics: Metrics,
     failures: AtomicU32,
+    /// The last failure was that our key is refused.
+    key_refused: AtomicBool,
     open_until: Mutex<Option<Instant>>,
     places: Semaphore,
 }
@@ -46,6 +48,7 @@ impl Cashier {
             config,
             metrics,
             failures: AtomicU32::new(0),
+            key_refused: AtomicBool::new(false),
             open_until: Mutex::new(None),
             places: Semaphore::new(config.at_once),
         };
@@ -98,18 +101,31 @@ impl Cashier {
     ) -> Result<T, ProviderError> {
         let inner = &self.inner;
         if self.is_open(Instant::now()) {
-            return Err(ProviderError::Unreachable("not tried: the provider failed a moment ago".to_owned()));
+            return Err(self.not_tried());
         }
         let place = inner.places.acquire().await;
         let answer = call.await;
         drop(place);
         match &answer {
             Err(error) if error.is_outage() && !matches!(error, ProviderError::RateLimited { .. }) => {
+                let refused = matches!(error, ProviderError::Unauthorized(_));
+                inner.key_refused.store(refused, Ordering::Relaxed);
                 self.failed();
             }
             _ => self.answered(),
         }
         answer
+    }
+
+    /// What is said of a call that is held back: what the provider has said last, so that who tries and who waits say the
+    /// same, and go on saying it.
+    fn not_tried(&self) -> ProviderError {
+        let why = "not tried: the provider failed a moment ago".to_owned();
+        if self.inner.key_refused.load(Ordering::Relaxed) {
+            ProviderError::Unauthorized(why)
+        } else {
+            ProviderError::Unreachable(why)
+        }
     }
 
     /// How long calls are still held back; `None` where they are not.

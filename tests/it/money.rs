@@ -102,6 +102,39 @@ async fn a_refused_key_is_told_to_the_clerk_and_waited_out() {
     hotel.check().await;
 }
 
+/// While calls are held back, who waits says what the provider has said to who tried, and goes on saying it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_key_is_written_once_however_often_it_is_tried() {
+    let mut hotel = Hotel::open("revoked").await;
+    hotel.config.payments.breaker.failures = 1;
+    hotel.config.payments.breaker.open_for = Duration::from_millis(200);
+    hotel.room("double", 2).await;
+    let refused = hotel.faults(&json!({}), &json!({ "kind": "unauthorized" }), None);
+    let operator = hotel.operator();
+    let history = History::of(&hotel).await;
+    let mut guests = Vec::new();
+    for name in ["una", "uwe"] {
+        guests.push(uid(&hotel.reserve(name, "double").await));
+        hotel.becomes(name, C::Paid, False, Reason::ProviderUnavailable).await;
+    }
+    let tried = hotel.desk().faults().iter().map(|f| f.hits).max().unwrap_or_default();
+    hotel.struck(refused, tried + 3).await;
+    operator.looks_again(4).await;
+    history.caught_up().await;
+    for guest in &guests {
+        assert_eq!(history.versions(guest), 4, "created, finalizer, intent, and that the key is refused");
+    }
+    let una = hotel.reservations().get("una").await.unwrap().status.unwrap();
+    let told = &una.conditions.get(&C::Paid).unwrap().message;
+    assert!(told.starts_with("The payment provider refuses the operator's key."), "{told}");
+    hotel.desk().remove_faults(None);
+    for name in ["una", "uwe"] {
+        hotel.settled(name, Reason::Confirmed).await;
+    }
+    operator.stop().await;
+    hotel.check().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_is_down_is_written_once_and_the_charge_is_made_when_it_is_back() {
     let hotel = Hotel::open("down").await;
