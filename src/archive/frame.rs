@@ -23,12 +23,12 @@ pub(crate) fn pack(records: &[&Record]) -> Result<(Vec<u8>, usize), ArchiveError
         serde_json::to_writer(&mut lines, record).map_err(|error| unfit(&error))?;
         lines.push(b'\n');
     }
-    let mut packer = zstd::bulk::Compressor::new(LEVEL).map_err(|error| unfit(&error))?;
-    packer.include_checksum(true).map_err(|error| unfit(&error))?;
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL).map_err(|error| unfit(&error))?;
+    compressor.include_checksum(true).map_err(|error| unfit(&error))?;
     if lines.len() > MOST {
         return Err(ArchiveError::Unfit(format!("{} bytes are too many for one frame", lines.len())));
     }
-    let packed = packer.compress(&lines).map_err(|error| unfit(&error))?;
+    let packed = compressor.compress(&lines).map_err(|error| unfit(&error))?;
     Ok((packed, lines.len()))
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn unpack(file: &File, path: &Path, frame: &Frame) -> Result<Vec<u8>,
     }
     let size = usize::try_from(frame.size).unwrap_or(usize::MAX).min(MOST);
     let lines = zstd::bulk::decompress(&packed, size).map_err(|_| damaged("cannot be unpacked"))?;
-    let count = lines.iter().filter(|byte| **byte == b'\n').count();
+    let count = lines.split_inclusive(|byte| *byte == b'\n').count();
     if count != frame.count as usize || lines.last() != Some(&b'\n') {
         return Err(damaged(&format!("hold {count} stays, not {}", frame.count)));
     }

@@ -164,17 +164,17 @@ impl Library {
     ) -> Result<Page, ArchiveError> {
         let (found, next) = {
             let known = self.read();
-            let mut list = known
+            let mut theirs = known
                 .index
                 .of_owner(owner, after)
                 .filter(|((_, property, name, uid), _)| !leave_out(property, name, *uid));
             let mut found: Vec<At> = Vec::new();
             let mut last = None;
-            for (key, entry) in list.by_ref().take(limit) {
+            for (key, entry) in theirs.by_ref().take(limit) {
                 found.push(known.at(entry));
                 last = Some((key.0, key.1.to_owned(), key.2.to_owned(), key.3));
             }
-            (found, list.next().and(last))
+            (found, theirs.next().and(last))
         };
         let stays = found.iter().map(|at| self.record(at)).collect::<Result<_, _>>()?;
         Ok(Page { stays, next })

@@ -77,7 +77,7 @@ pub fn verify(folder: &Folder) -> Result<Report, ArchiveError> {
     for found in part.found {
         match found {
             Found::Damaged { offset } => {
-                report.wrong(MANIFEST, offset, None, "this line is not as it was written")
+                report.wrong(MANIFEST, offset, None, "this line is not as it was written");
             }
             Found::Line(line, mark) => {
                 if line.number != number + 1 || line.before != last {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::MANAGER;
 use crate::filing::Filing;
 use crate::relay::Shared;
-use crate::store::intake::{count, forget, is_out, leaves};
+use crate::store::intake::{count, is_out, leaves, let_go};
 use crate::store::queue::{self, Whom};
 
 /// How often it is looked for what is due by the clock alone.
@@ -117,21 +117,21 @@ impl Releaser {
             Ok(_) => {
                 tracing::debug!(namespace = whom.namespace, name = whom.name, "let go");
                 self.shared.metrics.relay_released();
-                self.forget(whom).await
+                self.done_with(whom).await
             }
-            Err(kube::Error::Api(status)) if status.code == 404 => self.forget(whom).await,
+            Err(kube::Error::Api(status)) if status.code == 404 => self.done_with(whom).await,
             // Somebody was faster: looked at again.
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
             Err(error) => Err(text(error)),
         }
     }
 
-    /// The Reservation as it is now; one that is gone is forgotten.
+    /// The Reservation as it is now; one that is gone needs not be let go.
     async fn read(&self, whom: &Whom) -> Result<Option<Arc<Reservation>>, String> {
         let found = self.api(&whom.namespace).get_opt(&whom.name).await.map_err(text)?;
         match found.filter(|found| found.uid().as_deref() == Some(&whom.uid)) {
             Some(found) => Ok(Some(Arc::new(found))),
-            None => self.forget(whom).await.map(|()| None),
+            None => self.done_with(whom).await.map(|()| None),
         }
     }
 
@@ -140,9 +140,9 @@ impl Releaser {
         self.shared.store.run(move |store| is_out(store, &shared.wanted, &object)).await.map_err(text)
     }
 
-    async fn forget(&self, whom: &Whom) -> Result<(), String> {
+    async fn done_with(&self, whom: &Whom) -> Result<(), String> {
         let uid = whom.uid.clone();
-        self.shared.store.run(move |store| forget(store, &uid)).await.map_err(text)
+        self.shared.store.run(move |store| let_go(store, &uid)).await.map_err(text)
     }
 
     fn api(&self, namespace: &str) -> Api<Reservation> {

@@ -16,7 +16,8 @@ pub(super) fn plan(context: &Context<'_>) -> Option<Plan> {
     let charged = context.attempt()?;
     let payment = context.status.payment.as_ref()?;
     let stored = is_stored(context);
-    if !stored && !(context.observed.known.told && payment.refunded > 0) {
+    let said = context.observed.known.told && payment.refunded > 0;
+    if !(stored || said) {
         return None;
     }
     let intent = match &context.observed.known.charge {

@@ -177,6 +177,13 @@ pub(crate) fn forget(store: &Transaction<'_>, uid: &str) -> rusqlite::Result<()>
     Ok(())
 }
 
+/// It needs not be let go any more. What was told of it is remembered until the watch says that it is gone: its last
+/// versions are still to come, and would be told anew.
+pub(crate) fn let_go(store: &Transaction<'_>, uid: &str) -> rusqlite::Result<()> {
+    store.prepare_cached("DELETE FROM leaving WHERE uid = ?1")?.execute([uid])?;
+    Ok(())
+}
+
 /// Forgets what is not there any more, after a list of everything.
 pub(crate) fn forget_all_but(store: &Transaction<'_>, there: &HashSet<String>) -> rusqlite::Result<usize> {
     let known: Vec<String> = store

@@ -51,11 +51,6 @@ impl Making {
         Self { routes: Vec::new(), filing: None, client: hotel.client.clone() }
     }
 
-    /// And this sink for everything.
-    pub fn to(self, name: &str, sink: impl Sink + 'static) -> Self {
-        self.only(name, &[], sink)
-    }
-
     /// And this sink for some types.
     pub fn only(mut self, name: &str, types: &[&str], sink: impl Sink + 'static) -> Self {
         let types = types.iter().map(|t| (*t).to_owned()).collect();
