@@ -179,8 +179,8 @@ fn art(room: &str) -> Markup {
     let which = room.bytes().fold(0_usize, |sum, byte| sum.wrapping_add(byte.into())) % 4;
     html! {
         div .art .(["one", "two", "three", "four"][which]) {
-            svg viewBox="0 0 200 150" preserveAspectRatio="xMidYMid slice" aria-hidden="true" focusable="false" {
-                rect .floor x="-100" y="122" width="400" height="80" {}
+            svg viewBox="0 0 200 150" preserveAspectRatio="xMidYMid meet" aria-hidden="true" focusable="false" {
+                rect .floor x="-1000" y="122" width="2200" height="1000" {}
                 rect .glass x="68" y="22" width="64" height="48" rx="2" {}
                 path .frame d="M68 24h64v46H68zM100 24v46" {}
                 rect .wood x="44" y="74" width="112" height="30" rx="5" {}

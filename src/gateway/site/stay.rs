@@ -38,14 +38,11 @@ pub(crate) async fn show(
     let told = say(visitor.lang, &stay, &Place::of(&door, &stay).zone);
     let live = (!stay.is_settled()).then(|| format!("{}/events", address(&stay)));
     let body = html! {
-        div .two-columns {
-            div .stack {
-                p #say .hidden role="status" aria-live="polite" {}
-                p #lost .notice role="status" hidden { (t.lost_touch) }
-                div data-live=[live.as_deref()] { (part(&door, &visitor, &stay)) }
-                @if live.is_some() { noscript { p .soft .small { (t.refreshing) } } }
-            }
-            aside .card .stack aria-labelledby="your-stay" { (summary(&door, visitor.lang, &stay)) }
+        div .stack {
+            p #say .hidden role="status" aria-live="polite" {}
+            p #lost .notice role="status" hidden { (t.lost_touch) }
+            div data-live=[live.as_deref()] { (part(&door, &visitor, &stay)) }
+            @if live.is_some() { noscript { p .soft .small { (t.refreshing) } } }
         }
     };
     let mut page = Page::new(told.title, body);
@@ -117,22 +114,25 @@ fn part(door: &Door, visitor: &Visitor, stay: &StayView) -> Markup {
     };
     let failed = matches!(tone, Tone::Bad) && stay.is_settled();
     html! {
-        div .stack data-say={ (title) ". " (more.join(" ")) } {
-            div .headline {
-                span .seal .(seal) { (icon) }
-                div .stack-small { h1 { (title) } @for line in &more { p { (line) } } }
+        div .two-columns data-say={ (title) ". " (more.join(" ")) } {
+            div .stack {
+                div .headline {
+                    span .seal .(seal) { (icon) }
+                    div .stack-small { h1 { (title) } @for line in &more { p { (line) } } }
+                }
+                section .card .stack aria-labelledby="progress" {
+                    h2 #progress { (t.progress) }
+                    ol .steps { @for step in steps(lang, stay) { (step_of(visitor, stay, &step, &zone)) } }
+                    (money(lang, stay))
+                }
+                div .actions {
+                    @if failed { a .button href="/" { (t.again) } }
+                    @if stay.status.quote.is_some() { a .button .quiet href={ (address(stay)) "/receipt" } { (t.receipt_link) } }
+                    @if is_cancellable(stay, door.now()) { a .button .quiet href={ (address(stay)) "/cancel" } { (t.cancel_link) } }
+                    a .plain href="/stays" { (t.back_to_stays) }
+                }
             }
-            section .card .stack aria-labelledby="progress" {
-                h2 #progress { (t.progress) }
-                ol .steps { @for step in steps(lang, stay) { (step_of(visitor, stay, &step, &zone)) } }
-                (money(lang, stay))
-            }
-            div .actions {
-                @if failed { a .button href="/" { (t.again) } }
-                @if stay.status.quote.is_some() { a .button .quiet href={ (address(stay)) "/receipt" } { (t.receipt_link) } }
-                @if is_cancellable(stay, door.now()) { a .button .quiet href={ (address(stay)) "/cancel" } { (t.cancel_link) } }
-                a .plain href="/stays" { (t.back_to_stays) }
-            }
+            aside .card .stack aria-labelledby="your-stay" { (summary(door, lang, stay)) }
         }
     }
 }

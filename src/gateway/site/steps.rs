@@ -48,7 +48,8 @@ pub(crate) fn steps(lang: Lang, stay: &StayView) -> Vec<Step> {
                 mark: if bad { Mark::Bad } else { Mark::Done },
                 what: called(t, &fact.fact),
                 at: Some(fact.time),
-                amount: fact.minor_units,
+                // That of the request is what was asked for; nothing has moved by then.
+                amount: fact.minor_units.filter(|_| fact.fact != FactKind::Requested),
             }
         })
         .collect();

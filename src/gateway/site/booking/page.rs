@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use innkeeper_api::{Quote, nights};
+use innkeeper_api::Quote;
 use maud::{Markup, html};
 
 use super::pay::{self, Amount};
@@ -81,10 +81,10 @@ fn form(
     };
     html! {
         form .stack method="post" action="/book" novalidate data-once {
-            (parts::summary(t.errors_title, wrong))
             (visitor.proof())
             @for (name, value) in hidden { input type="hidden" name=(name) value=(value); }
             input type="hidden" name="most" value=(quote.total);
+            (parts::summary(t.errors_title, wrong))
             @if door.contacts.is_some() {
                 section .card .stack aria-labelledby="guest" {
                     h2 #guest { (t.guest_title) }
@@ -124,7 +124,6 @@ fn summary(visitor: &Visitor, looked: &Looked, quote: &Quote) -> Markup {
             div { dt { (t.units) } dd { (wish.units) } }
         }
         (rooms::prices(lang, quote, each_night(quote, wish.check_out)))
-        p .soft .small { ((t.nights)(nights(wish.check_in, wish.check_out).count())) }
         div .stack-small { h3 { (t.cancellation) } (policy::list(lang, &quote.refund_deadlines, &zone(&room.spec))) }
     }
 }
