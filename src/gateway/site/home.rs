@@ -90,7 +90,7 @@ pub(super) fn form(
     };
     html! {
         form action="/search" method="get" novalidate {
-            (parts::summary(t.errors_title, wrong))
+            (parts::summary(t, wrong))
             div .search .one-hotel[only.is_some()] {
                 @if let Some(only) = only {
                     input type="hidden" name="hotel" value=(only);

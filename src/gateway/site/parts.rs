@@ -5,6 +5,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::lang::Lang;
 use super::locale;
+use super::texts::Texts;
 
 /// Line drawings, 24 by 24.
 fn icon(size: u32, paths: &'static str) -> Markup {
@@ -67,14 +68,29 @@ pub(crate) fn day(lang: Lang, date: Date) -> Markup {
 pub(crate) type Wrong = (&'static str, String);
 
 /// What is wrong with a form, in one list at its top, each with the way to its field.
-pub(crate) fn summary(title: &str, wrong: &[Wrong]) -> Markup {
+pub(crate) fn summary(t: &Texts, wrong: &[Wrong]) -> Markup {
     html! {
         @if !wrong.is_empty() {
             div .notice .bad role="alert" tabindex="-1" {
-                h2 { (title) }
-                ul { @for (field, what) in wrong { li { a href={ "#" (field) } { (what) } } } }
+                h2 { (t.errors_title) }
+                ul { @for (field, what) in wrong { li { a href={ "#" (field) } { (label(t, field)) ": " (what) } } } }
             }
         }
+    }
+}
+
+/// What a field is called.
+fn label(t: &Texts, field: &str) -> &'static str {
+    match field {
+        "hotel" => t.hotel,
+        "checkIn" => t.check_in,
+        "checkOut" => t.check_out,
+        "adults" => t.adults,
+        "children" => t.children,
+        "units" => t.units,
+        "name" => t.name,
+        "email" => t.email,
+        _ => t.pay_title,
     }
 }
 

@@ -7,7 +7,7 @@ use innkeeper_api::Collect;
 use maud::html;
 
 use super::layout::Page;
-use super::stay::{Place, address};
+use super::stay::{Place, address, has_receipt};
 use super::visitor::Visitor;
 use super::{home, locale, parts, rooms};
 use crate::desk::mine;
@@ -26,7 +26,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Problem> {
     let stay = mine(&door, &caller, Scope::Read, &property, &name)?;
     let (t, lang) = (visitor.texts(), visitor.lang);
-    let Some(quote) = stay.status.quote.as_deref() else {
+    let Some(quote) = stay.status.quote.as_deref().filter(|_| has_receipt(&stay)) else {
         let body = html! {
             div .trouble .narrow {
                 h1 { (t.receipt_none) }

@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use innkeeper_api::RoomSpec;
+use innkeeper_api::{Collect, RoomSpec};
+use innkeeper_booking::status::Stage;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
@@ -80,6 +81,12 @@ pub(super) fn address(stay: &StayView) -> String {
     format!("/stays/{}/{}", stay.namespace, stay.name)
 }
 
+/// Whether there is something to show a receipt of: money that was taken, or a stay that is paid elsewhere.
+pub(super) fn has_receipt(stay: &StayView) -> bool {
+    let elsewhere = stay.collect != Collect::Online && stay.status.stage == Stage::Confirmed;
+    stay.status.money.0 > 0 || elsewhere
+}
+
 /// Where a stay is: its Room as it is shown, and its time.
 pub(super) struct Place {
     pub(super) zone: TimeZone,
@@ -127,7 +134,7 @@ fn part(door: &Door, visitor: &Visitor, stay: &StayView) -> Markup {
                 }
                 div .actions {
                     @if failed { a .button href="/" { (t.again) } }
-                    @if stay.status.quote.is_some() { a .button .quiet href={ (address(stay)) "/receipt" } { (t.receipt_link) } }
+                    @if has_receipt(stay) { a .button .quiet href={ (address(stay)) "/receipt" } { (t.receipt_link) } }
                     @if is_cancellable(stay, door.now()) { a .button .quiet href={ (address(stay)) "/cancel" } { (t.cancel_link) } }
                     a .plain href="/stays" { (t.back_to_stays) }
                 }
@@ -194,7 +201,9 @@ pub(super) fn summary(door: &Door, lang: Lang, stay: &StayView) -> Markup {
         }
         @if let Some(quote) = quote {
             details { summary { (t.each_night) } (rooms::prices(lang, quote, each_night(quote, stay.check_out))) }
-            div .stack-small { h3 { (t.cancellation) } (policy::list(lang, &quote.refund_deadlines, &place.zone)) }
+            @if is_cancellable(stay, door.now()) {
+                div .stack-small { h3 { (t.cancellation) } (policy::list(lang, &quote.refund_deadlines, &place.zone)) }
+            }
         }
         div { p .soft .small { (t.reference) } p .code { (stay.name) } }
     }

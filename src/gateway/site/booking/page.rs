@@ -84,7 +84,7 @@ fn form(
             (visitor.proof())
             @for (name, value) in hidden { input type="hidden" name=(name) value=(value); }
             input type="hidden" name="most" value=(quote.total);
-            (parts::summary(t.errors_title, wrong))
+            (parts::summary(t, wrong))
             @if door.contacts.is_some() {
                 section .card .stack aria-labelledby="guest" {
                     h2 #guest { (t.guest_title) }

@@ -227,7 +227,7 @@ pub(crate) const TEXTS: Texts = Texts {
     receipt_balance: "Paid in the end",
     print: "Print",
     receipt_none: "There is no receipt yet",
-    receipt_none_more: "A receipt is there once a price has been agreed.",
+    receipt_none_more: "A receipt is there once something has been paid.",
     // What went wrong.
     not_found_title: "This page is not here",
     not_found_more: "The address may be wrong, or what it showed is not yours to see.",

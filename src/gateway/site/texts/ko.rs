@@ -224,7 +224,7 @@ pub(crate) const TEXTS: Texts = Texts {
     receipt_balance: "최종 결제 금액",
     print: "인쇄",
     receipt_none: "아직 영수증이 없습니다",
-    receipt_none_more: "요금이 확정되면 영수증을 볼 수 있습니다.",
+    receipt_none_more: "결제가 완료되면 영수증을 볼 수 있습니다.",
     // What went wrong.
     not_found_title: "페이지를 찾을 수 없습니다",
     not_found_more: "주소가 잘못되었거나 볼 수 있는 권한이 없습니다.",
