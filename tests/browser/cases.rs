@@ -75,13 +75,13 @@ pub async fn two_browsers_race_for_the_last_room(driver: &Driver) {
     for window in [&ben, &anna] {
         window.go(&scene.url(&scene.booking("suite"))).await;
     }
-    // Both have the form open. Ben's press is on its way when Anna's comes. His browser waits for its answer meanwhile.
-    let pressed = "setTimeout(() => document.querySelector('form[action=\"/book\"] button').click(), 0);";
-    ben.run(pressed, Vec::new()).await;
-    valve.reached().await;
-    anna.press("결제하고 예약하기").await;
-    anna.wait_for("예약이 확정되었습니다").await;
-    valve.open();
+    // Both have the form open. Ben's press is on its way when Anna's comes; his browser waits for its answer meanwhile.
+    tokio::join!(ben.click("form[action='/book'] button"), async {
+        valve.reached().await;
+        anna.press("결제하고 예약하기").await;
+        anna.wait_for("예약이 확정되었습니다").await;
+        valve.open();
+    });
     ben.wait_for("Sold out: somebody was a moment faster").await;
     ben.wait_for("Everything you paid, €560.00, has been refunded.").await;
     assert_eq!(scene.hotel.money_kept().await, 56_000, "Anna's alone");
