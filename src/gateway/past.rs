@@ -70,15 +70,15 @@ impl Past {
                 Ok(Err(error)) => Some(error.to_string()),
                 Err(error) => Some(error.to_string()),
             };
-            let shelf = shelves.library.shelf();
+            let size = shelves.library.shelf();
             shelves.state.store(if wrong.is_none() { READ } else { AWAY }, Ordering::Release);
-            metrics.gateway_archive(shelf.stays, wrong.is_none() && shelf.damaged == 0);
-            let telling = (wrong.clone(), shelf.damaged);
+            metrics.gateway_archive(size.stays, wrong.is_none() && size.damaged == 0);
+            let telling = (wrong.clone(), size.damaged);
             if told.as_ref() != Some(&telling) {
                 match &wrong {
                     Some(error) => tracing::warn!(error, "past stays cannot be shown"),
                     None => {
-                        tracing::info!(stays = shelf.stays, damaged = shelf.damaged, "past stays are known")
+                        tracing::info!(stays = size.stays, damaged = size.damaged, "past stays are known");
                     }
                 }
                 told = Some(telling);

@@ -2,6 +2,7 @@
 //!
 //! What is wrong with a file is told without anything of what is in it.
 
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -111,7 +112,7 @@ impl SessionKeys {
                     tracing::error!(file = %file.display(), "the last good keys of the cookies stay; the file {reason}");
                 }
                 None => {
-                    tracing::error!(file = %file.display(), "the file of the cookies' keys is gone; the last ones stay")
+                    tracing::error!(file = %file.display(), "the file of the cookies' keys is gone; the last ones stay");
                 }
             }
         }
@@ -175,8 +176,11 @@ impl GuestIds {
     pub fn id_of(&self, issuer: &str, subject: &str) -> String {
         // An issuer is an address and has no line break, so no two pairs run into one.
         let tag = hmac::sign(&self.0, format!("{issuer}\n{subject}").as_bytes());
-        let digits: String = tag.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        format!("guest-{digits}")
+        tag.as_ref().iter().take(16).fold("guest-".to_owned(), |mut id, byte| {
+            // Writing to a text cannot fail.
+            let _ = write!(id, "{byte:02x}");
+            id
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The page on which one says who one is.
 
+use std::fmt::Write as _;
+
 /// Everything a page needs to look decent, in its own file so that nothing in the page itself counts as code.
 pub(crate) const STYLE: &str = "\
 :root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}\
@@ -23,11 +25,14 @@ pub(crate) const GUESTS: [(&str, &str); 4] = [
 pub(crate) fn page(client: &str, question: &[(String, String)]) -> String {
     let mut hidden = String::new();
     for (name, value) in question {
-        hidden += &format!(r#"<input type="hidden" name="{}" value="{}">"#, escaped(name), escaped(value));
+        // Writing to a text cannot fail.
+        let _ =
+            write!(hidden, r#"<input type="hidden" name="{}" value="{}">"#, escaped(name), escaped(value));
     }
     let mut guests = String::new();
     for (index, (name, email)) in GUESTS.iter().enumerate() {
-        guests += &format!(
+        let _ = write!(
+            guests,
             r#"<form method="post" action="/authorize">{hidden}<button name="guest" value="{index}">{name} ({email})</button></form>"#
         );
     }

@@ -93,7 +93,7 @@ impl Scene {
         config.gateway.contacts.namespace = Some(control_plane().namespace("contacts"));
         change(&mut config);
         let client = valve.map_or_else(|| hotel.client.clone(), |valve| valve.on(&hotel.client));
-        let front = Front::start_on(listener, &hotel, config, client, jiff::Timestamp::now).await;
+        let front = Front::start_on(listener, &hotel, config, client, jiff::Timestamp::now);
         front.ready().await;
         Self { hotel, front, _issuer: issuer, _folder: folder }
     }

@@ -118,7 +118,7 @@ impl Cleaning {
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match timely(self.secrets.delete(uid, &params)).await {
             Ok(_) => {
-                tracing::info!(uid, namespace, name, "the contact of a reservation that is gone was removed")
+                tracing::info!(uid, namespace, name, "the contact of a reservation that is gone was removed");
             }
             // Another replica was faster.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}

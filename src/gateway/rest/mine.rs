@@ -89,19 +89,19 @@ pub(crate) async fn list(
     let now = door.now();
     let mut list = ReservationList { items: Vec::new(), next: None, missing: None };
     let Some(owner) = owner else { return Ok(door.read(&headers, &list)) };
-    let mut past = None;
+    let mut filed = None;
     match from {
         Cursor::Live(after) => {
             let page = door.model.stays_of(&owner, after.as_ref(), limit, |ns| caller.0.may_touch(ns));
             list.items = page.stays.iter().map(|stay| Reservation::of(stay, now)).collect();
             list.next = page.next.map(|place| Cursor::Live(Some(place)).write());
             if list.next.is_none() {
-                past = Some(None);
+                filed = Some(None);
             }
         }
-        Cursor::Past(after) => past = Some(after),
+        Cursor::Past(after) => filed = Some(after),
     }
-    if let Some(after) = past {
+    if let Some(after) = filed {
         list.go_on(&door, &caller, owner, after, limit, now).await;
     }
     Ok(door.read(&headers, &list))
@@ -176,7 +176,7 @@ impl ReservationList {
                 self.next = page.next.map(|place| Cursor::Past(Some(place)).write());
             }
             Err(Unread::Loading) => {
-                self.missing = Some("The archive is still being read; ask again in a moment.")
+                self.missing = Some("The archive is still being read; ask again in a moment.");
             }
             Err(Unread::Away) => self.missing = Some("The archive cannot be read at the moment."),
         }

@@ -52,18 +52,15 @@ pub(crate) async fn go(
 
 fn question(door: &Door, visitor: &Visitor, stay: &StayView, changed: bool) -> Response {
     let t = visitor.texts();
-    let (title, status, asked) = match foresee(stay, door.now()) {
-        Some(foreseen) => {
-            let status = if changed { StatusCode::CONFLICT } else { StatusCode::OK };
-            (t.cancel_title, status, asked(door, visitor, stay, &foreseen))
-        }
-        None => {
-            let no = html! {
-                p .lead { (t.cancel_cannot_more) }
-                div .actions { a .button href=(address(stay)) { (t.stay_title) } }
-            };
-            (t.cancel_cannot, StatusCode::CONFLICT, no)
-        }
+    let (title, status, asked) = if let Some(foreseen) = foresee(stay, door.now()) {
+        let status = if changed { StatusCode::CONFLICT } else { StatusCode::OK };
+        (t.cancel_title, status, asked(door, visitor, stay, &foreseen))
+    } else {
+        let no = html! {
+            p .lead { (t.cancel_cannot_more) }
+            div .actions { a .button href=(address(stay)) { (t.stay_title) } }
+        };
+        (t.cancel_cannot, StatusCode::CONFLICT, no)
     };
     let body = html! {
         div .two-columns {

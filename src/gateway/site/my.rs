@@ -79,7 +79,7 @@ pub(crate) async fn show(
         }
         stays
     };
-    let (upcoming, past, ended) = (on(Shelf::Upcoming), on(Shelf::Past), on(Shelf::Ended));
+    let (upcoming, over, ended) = (on(Shelf::Upcoming), on(Shelf::Past), on(Shelf::Ended));
     let body = html! {
         h1 { (t.my_title) }
         @if page.stays.is_empty() {
@@ -95,7 +95,7 @@ pub(crate) async fn show(
                 @if upcoming.is_empty() { p .soft { (t.no_upcoming) } }
                 (list(&door, &visitor, &upcoming))
             }
-            @for (id, title, stays) in [("past", t.past, &past), ("ended", t.ended, &ended)] {
+            @for (id, title, stays) in [("past", t.past, &over), ("ended", t.ended, &ended)] {
                 @if !stays.is_empty() {
                     section .stack aria-labelledby=(id) { h2 id=(id) { (title) } (list(&door, &visitor, stays)) }
                 }

@@ -109,11 +109,11 @@ impl Front {
         clock: impl Fn() -> jiff::Timestamp + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::start_on(listener, hotel, config, client, clock).await
+        Self::start_on(listener, hotel, config, client, clock)
     }
 
     /// The same where it listens already.
-    pub async fn start_on(
+    pub fn start_on(
         listener: TcpListener,
         hotel: &Hotel,
         config: Config,
