@@ -96,12 +96,11 @@ pub async fn run(args: DevArgs) -> Outcome {
     let client = client(kube_config(Some(&args.kubeconfig)).await?, &metrics)?;
     make_namespace(&client, &args.namespace).await?;
     let door = Door::open(&args, loaded.clone(), &issuer, &health).await?;
-    let config = match &args.config {
-        Some(file) => ConfigWatch::start(file, &metrics, watch::EVERY, shutdown.token())?,
-        None => {
-            loaded.operator.extra_finalizers.push(RELAY_FINALIZER.to_owned());
-            ConfigWatch::fixed(loaded)
-        }
+    let config = if let Some(file) = &args.config {
+        ConfigWatch::start(file, &metrics, watch::EVERY, shutdown.token())?
+    } else {
+        loaded.operator.extra_finalizers.push(RELAY_FINALIZER.to_owned());
+        ConfigWatch::fixed(loaded)
     };
     let config = Arc::new(config);
     let relay = Beside {

@@ -127,7 +127,7 @@ mod tests {
     fn the_browser_says_whose_page_it_was(#[case] sent: &[(&'static str, &'static str)], #[case] ours: bool) {
         let headers =
             sent.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        let headers = HeaderMap::from_iter(headers);
+        let headers: HeaderMap = headers.collect();
         assert_eq!(Csrf::check_origin(&headers, Some("https://book.example.com")).is_ok(), ours);
     }
 }

@@ -5,6 +5,7 @@
     clippy::panic,
     reason = "what is not as expected here is a failed test"
 )]
+#![allow(clippy::similar_names, reason = "guests of a test are called by short names")]
 
 mod business;
 mod care;

@@ -81,14 +81,18 @@ fn a_crash_at_any_byte_of_an_append_loses_nothing_and_shows_nothing_torn() {
         for (nth, file) in data.iter().enumerate() {
             for bytes in 0..=file.bytes.len() {
                 fresh();
-                data[..nth].iter().for_each(|whole| whole.leave(&folder, whole.bytes.len(), false));
+                for whole in &data[..nth] {
+                    whole.leave(&folder, whole.bytes.len(), false);
+                }
                 file.leave(&folder, bytes, holes);
                 check(&folder, 4, bytes % 40 == 0);
             }
         }
         for bytes in 0..=line.bytes.len() {
             fresh();
-            data.iter().for_each(|whole| whole.leave(&folder, whole.bytes.len(), false));
+            for whole in &data {
+                whole.leave(&folder, whole.bytes.len(), false);
+            }
             line.leave(&folder, bytes, holes);
             let whole = bytes == line.bytes.len();
             check(&folder, if whole { 6 } else { 4 }, bytes % 40 == 0 || whole);

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 
 /// A Reservation with a history, as the operator would have stored it.
+#[allow(clippy::needless_pass_by_value, reason = "histories are written where they are used")]
 pub(crate) fn reservation(history: Value) -> Reservation {
     let spec = ReservationSpec {
         room_name: "double".to_owned(),

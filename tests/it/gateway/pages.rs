@@ -104,7 +104,7 @@ impl Page {
             let of = |name: &str| tag.attributes.get(name).cloned().unwrap_or_default();
             match tag.name.as_str() {
                 "form" => {
-                    sheets.push(Sheet { action: of("action"), method: of("method"), fields: Vec::new() })
+                    sheets.push(Sheet { action: of("action"), method: of("method"), fields: Vec::new() });
                 }
                 "select" => select = Some(of("name")),
                 "option" if tag.attributes.contains_key("selected") => {
@@ -136,15 +136,12 @@ impl Tag {
                 break;
             }
             let (key, after) = rest.split_at(end);
-            match after.strip_prefix("=\"").and_then(|value| value.split_once('"')) {
-                Some((value, after)) => {
-                    attributes.insert(key.to_owned(), unescaped(value));
-                    rest = after;
-                }
-                None => {
-                    attributes.insert(key.to_owned(), String::new());
-                    rest = after;
-                }
+            if let Some((value, after)) = after.strip_prefix("=\"").and_then(|value| value.split_once('"')) {
+                attributes.insert(key.to_owned(), unescaped(value));
+                rest = after;
+            } else {
+                attributes.insert(key.to_owned(), String::new());
+                rest = after;
             }
         }
         Self { name: name.to_owned(), attributes }

@@ -200,10 +200,10 @@ async fn the_same_identity_books_as_guests_do_cancels_and_changes_nothing_else()
         ("without a finalizer", |one| one["metadata"]["finalizers"] = json!([])),
         ("with another finalizer", |one| one["metadata"]["finalizers"] = json!(["innkeeper.dev/other"])),
         ("with more finalizers", |one| {
-            one["metadata"]["finalizers"] = json!([FINALIZER, "innkeeper.dev/more"])
+            one["metadata"]["finalizers"] = json!([FINALIZER, "innkeeper.dev/more"]);
         }),
         ("with an annotation", |one| {
-            one["metadata"]["annotations"] = json!({ "innkeeper.dev/retry-refund": "2" })
+            one["metadata"]["annotations"] = json!({ "innkeeper.dev/retry-refund": "2" });
         }),
         ("with a label", |one| one["metadata"]["labels"] = json!({ "vip": "yes" })),
         ("with an owner", |one| {
