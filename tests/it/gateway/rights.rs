@@ -83,6 +83,9 @@ async fn everything(gateway: &Process, namespace: &str) -> [u16; 4] {
     [found, booked, sold_out, cancelled].map(|answer| answer.status().as_u16())
 }
 
+/// What is done to a booking before it is asked for.
+type Change = fn(&mut Value);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rights_in_the_manifests_are_enough_for_everything_and_no_more_than_these() {
     install();
@@ -193,7 +196,6 @@ async fn the_same_identity_books_as_guests_do_cancels_and_changes_nothing_else()
     ours.create(&dry, &booking(&spec, |_| {})).await.expect("a booking as the gateway makes it");
     let relayed = |one: &mut Value| one["metadata"]["finalizers"] = json!([FINALIZER, "innkeeper.dev/relay"]);
     ours.create(&dry, &booking(&spec, relayed)).await.expect("and where there is a relay");
-    type Change = fn(&mut Value);
     let wrong: [(&str, Change); 8] = [
         ("cancelled from the start", |one| one["spec"]["state"] = json!("Cancelled")),
         ("to expire", |one| one["spec"]["ttlAfterFinished"] = json!("1h")),
