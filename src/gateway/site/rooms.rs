@@ -179,7 +179,7 @@ fn art(room: &str) -> Markup {
     let which = room.bytes().fold(0_usize, |sum, byte| sum.wrapping_add(byte.into())) % 4;
     html! {
         div .art .(["one", "two", "three", "four"][which]) {
-            svg viewBox="0 0 200 150" preserveAspectRatio="xMidYMid meet" aria-hidden="true" focusable="false" {
+            svg viewBox="32 10 136 132" preserveAspectRatio="xMidYMid meet" aria-hidden="true" focusable="false" {
                 rect .floor x="-1000" y="122" width="2200" height="1000" {}
                 rect .glass x="68" y="22" width="64" height="48" rx="2" {}
                 path .frame d="M68 24h64v46H68zM100 24v46" {}

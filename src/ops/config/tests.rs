@@ -71,6 +71,7 @@ gateway:
   model: {watchFor: 8s, staleAfter: 9s, ownWritesWithin: 1s}
   breaker: {failures: 2, openFor: 3s, writeTimeout: 4s}
   ending: {linger: 1s, drain: 2s}
+  site: {title: Seaside, stripePublishableKey: pk_test_1}
 relay:
   state: /run/relay
   watchNamespaces: [annex]
@@ -150,6 +151,7 @@ log: {format: json, filter: 'info,kube=warn'}
             model: Model { watch_for: seconds(8), stale_after: seconds(9), own_writes_within: seconds(1) },
             breaker: WriteBreaker { failures: 2, open_for: seconds(3), write_timeout: seconds(4) },
             ending: Ending { linger: seconds(1), drain: seconds(2) },
+            site: Site { title: "Seaside".into(), stripe_publishable_key: Some("pk_test_1".into()) },
         },
         relay: Relay {
             state: "/run/relay".into(),
