@@ -2,7 +2,7 @@
 //!
 //! A page is a function from what the model knows to markup, in the visitor's language. What can be had, what it costs
 //! and what comes back is asked of the same code as the API's answers. Whatever goes wrong on the way, in whichever
-//! layer, becomes a page by [`dress`].
+//! layer, becomes a page by [`dress()`].
 
 mod assets;
 mod booking;
