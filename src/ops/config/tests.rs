@@ -65,7 +65,6 @@ gateway:
     rootCaFile: /run/ca
     timeout: 2s
   contacts: {namespace: guests}
-  site: {title: Grand Hotel, stripePublishableKey: pk_test_grand}
   limits: {bodyBytes: 2048, headerBytes: 9000, headerTimeout: 2s, requestTimeout: 3s, inFlight: 4, streams: 5}
   rates: {identityPerMinute: 6, addressPerMinute: 7}
   model: {watchFor: 8s, staleAfter: 9s, ownWritesWithin: 1s}
@@ -138,7 +137,6 @@ log: {format: json, filter: 'info,kube=warn'}
                 timeout: seconds(2),
             },
             contacts: Contacts { namespace: Some("guests".into()) },
-            site: Site { title: "Grand Hotel".into(), stripe_publishable_key: Some("pk_test_grand".into()) },
             limits: Limits {
                 body_bytes: 2048,
                 header_bytes: 9000,
