@@ -9,6 +9,10 @@ use crate::support::hotel::Hotel;
 /// Set by whoever has it (`hack/test` says how); `hack/test` leaves the test out where it is not.
 const PROGRAM: &str = "INNKEEPER_SCHEMATHESIS";
 
+/// Nothing outside of the document, and no server error. In one list: of two, only the last would count.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_headers_conformance,response_schema_conformance,unsupported_method";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_no_answer_that_is_not_in_the_document() {
     let Some(program) = std::env::var_os(PROGRAM) else {
@@ -34,14 +38,14 @@ async fn schemathesis_finds_no_answer_that_is_not_in_the_document() {
             "--header",
             &format!("Authorization: Bearer {ACME}"),
         ])
-        .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance"])
-        .args(["--checks", "response_headers_conformance,response_schema_conformance,unsupported_method"])
+        .args(["--checks", CHECKS])
         .env("NO_PROXY", "127.0.0.1")
         .env("PYTHONUTF8", "1");
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("passed") || said.contains("No issues found"), "it did nothing: {said}");
+    eprintln!("{said}");
+    assert!(said.contains("generated"), "it did nothing: {said}");
     front.stop().await;
 }
