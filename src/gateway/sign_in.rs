@@ -4,6 +4,7 @@
 //! The issuer may be down, and everything else goes on: its documents are fetched when somebody signs in, and kept.
 
 mod issuer;
+mod passage;
 mod routes;
 
 use std::path::PathBuf;
@@ -13,10 +14,13 @@ use innkeeper_ops::config;
 use crate::identity::Guest;
 use crate::secrets::{GuestIds, SecretError, SessionKeys, text_of};
 use issuer::Issuer;
+use passage::Passage;
 pub(crate) use routes::routes;
 
 /// The part of the public address to which the issuer sends guests back.
 pub(crate) const CALLBACK: &str = "/sign-in/callback";
+/// The part of the public address under which browsers reach an issuer that they cannot reach by themselves.
+const PASSAGE: &str = "/sign-in/issuer";
 
 /// The keys and the issuer by which guests are known. Made from files at the start.
 #[derive(Clone)]
@@ -43,6 +47,7 @@ impl Guests {
 pub(crate) struct SignIn {
     issuer: Issuer,
     ids: GuestIds,
+    passage: Option<Passage>,
 }
 
 impl SignIn {
@@ -62,7 +67,9 @@ impl SignIn {
             let file = settings.root_ca_file.clone().unwrap_or_default();
             SecretError::new("gateway.signIn.rootCaFile", &file, reason)
         })?;
+        let passage = settings.through_gateway.then(|| Passage::new(issuer, public_url, http.clone()));
         Ok(Some(Self {
+            passage,
             issuer: Issuer::new(
                 issuer,
                 &settings.client_id,

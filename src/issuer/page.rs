@@ -21,7 +21,8 @@ pub(crate) const GUESTS: [(&str, &str); 4] = [
     ("Dana Dimitrov", "dana@example.com"),
 ];
 
-/// The page, with what came in the question in hidden fields.
+/// The page, with what came in the question in hidden fields. Its addresses are relative: a site that guests' browsers
+/// reach may show it among its own.
 pub(crate) fn page(client: &str, question: &[(String, String)]) -> String {
     let mut hidden = String::new();
     for (name, value) in question {
@@ -33,18 +34,18 @@ pub(crate) fn page(client: &str, question: &[(String, String)]) -> String {
     for (index, (name, email)) in GUESTS.iter().enumerate() {
         let _ = write!(
             guests,
-            r#"<form method="post" action="/authorize">{hidden}<button name="guest" value="{index}">{name} ({email})</button></form>"#
+            r#"<form method="post" action="authorize">{hidden}<button name="guest" value="{index}">{name} ({email})</button></form>"#
         );
     }
     format!(
         r#"<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Who are you?</title><link rel="stylesheet" href="/style.css"></head>
+<title>Who are you?</title><link rel="stylesheet" href="style.css"></head>
 <body><main><h1>Who are you?</h1>
 <p class="note">A test issuer: anybody may be anybody here, and no password is asked for. Do not enter a real name or address.</p>
 <p>You are signing in to <strong>{client}</strong>.</p>
 {guests}
-<form method="post" action="/authorize">{hidden}
+<form method="post" action="authorize">{hidden}
 <label for="name">Somebody else</label><input id="name" name="name" required maxlength="100" autocomplete="off">
 <label for="email">E-mail address (made up)</label><input id="email" name="email" type="email" maxlength="200" autocomplete="off">
 <button>Sign in</button></form>

@@ -99,7 +99,8 @@ async fn ask(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Re
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // With none at all, browsers would not say either whose page sends the form.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 

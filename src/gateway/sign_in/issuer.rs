@@ -311,10 +311,10 @@ fn refused_because(error: &ClaimsVerificationError) -> String {
 /// An answer that cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct CallError(String);
+pub(super) struct CallError(String);
 
 /// One request of the library's, by our client.
-async fn call(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, CallError> {
+pub(super) async fn call(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, CallError> {
     let wrong = |error: reqwest::Error| CallError(causes(&error.without_url()));
     let request = reqwest::Request::try_from(request).map_err(wrong)?;
     let mut answer = http.execute(request).await.map_err(wrong)?;

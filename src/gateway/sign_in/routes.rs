@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::issuer::SignInError;
-use super::{CALLBACK, SignIn};
+use super::{CALLBACK, PASSAGE, SignIn, passage};
 use crate::csrf::{Csrf, FIELD, HEADER};
 use crate::door::Door;
 use crate::problem::{Kind, Problem};
@@ -22,12 +22,17 @@ const UNDER_WAY: Duration = Duration::from_secs(600);
 /// More bytes than this no way back may have: it has to fit into a cookie.
 const MOST_OF_WAY: usize = 1024;
 
-/// `/sign-in`, `/sign-in/callback` and `/sign-out`. They need the session that the layer before puts in.
+/// `/sign-in`, `/sign-in/callback`, `/sign-out`, and the way to an issuer behind the gateway. They need the session that the layer before puts in.
 pub(crate) fn routes() -> Router<Door> {
     Router::new()
         .route("/sign-in", get(begin))
         .route(CALLBACK, get(finish))
         .route("/sign-out", post(sign_out))
+        .route(&format!("{PASSAGE}/style.css"), get(passage::style))
+        .route(
+            &format!("{PASSAGE}/authorize"),
+            get(passage::page).post(passage::choose).layer(DefaultBodyLimit::max(passage::MOST_BODY)),
+        )
 }
 
 #[derive(Deserialize)]
@@ -122,7 +127,7 @@ fn sign_in(door: &Door) -> Result<&SignIn, Problem> {
 }
 
 /// What is to be told of a failure. The reason is for the log: it says how to do better to whoever forges a token.
-fn failed(error: &SignInError) -> Problem {
+pub(super) fn failed(error: &SignInError) -> Problem {
     tracing::warn!(%error, "somebody could not be signed in");
     match error {
         SignInError::Away(_) => {

@@ -98,6 +98,10 @@ pub struct SignIn {
     /// The file with the key from which `guestID` is made (with the issuer and its `sub`), mounted from a Secret: at
     /// least 32 random bytes in base64. Never to change: every guest would be another one, and lose their bookings.
     pub guest_key_file: Option<PathBuf>,
+    /// Whether guests' browsers reach the issuer through the gateway, which shows its page at `/sign-in/issuer/authorize`:
+    /// for the issuer for trying (`innkeeper issuer`) inside a cluster, whose `--browser-url` is then `publicURL` and
+    /// `/sign-in/issuer`. Only for an issuer of plain http: one of the world outside has an address of its own.
+    pub through_gateway: bool,
     /// The file with the certificates (PEM) that the issuer is trusted by. Without one, those of the system count.
     pub root_ca_file: Option<PathBuf>,
     /// How long one call of the issuer may take.
@@ -234,6 +238,7 @@ impl Default for SignIn {
             client_secret_file: None,
             scopes: ["profile", "email"].map(str::to_owned).to_vec(),
             guest_key_file: None,
+            through_gateway: false,
             root_ca_file: None,
             timeout: Duration::from_secs(5),
         }

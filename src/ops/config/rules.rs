@@ -126,6 +126,7 @@ pub(super) const FIELDS: &[Field] = &[
     at_start("gateway.signIn.clientSecretFile", Rule::OptionalFile),
     at_start("gateway.signIn.scopes", Rule::Scopes { most: 16 }),
     at_start("gateway.signIn.guestKeyFile", Rule::OptionalFile),
+    at_start("gateway.signIn.throughGateway", Rule::YesOrNo),
     at_start("gateway.signIn.rootCaFile", Rule::OptionalFile),
     at_start("gateway.signIn.timeout", Rule::Span { min: MILLISECOND.saturating_mul(100), max: MINUTE }),
     at_start("gateway.contacts.namespace", Rule::OptionalNamespace),
@@ -235,6 +236,13 @@ fn check_together(config: &Config) -> impl Iterator<Item = Broken> {
                 span::format(model.watch_for),
                 span::format(model.stale_after)
             ),
+        ),
+        (
+            gateway.sign_in.through_gateway
+                && !gateway.sign_in.issuer.as_deref().is_some_and(|issuer| issuer.starts_with("http://")),
+            ["gateway.signIn.throughGateway", "gateway.signIn.issuer"],
+            "only an issuer of this machine or of the cluster (http://) is shown by the gateway; leave throughGateway out"
+                .to_owned(),
         ),
         needed(gateway.public_url.is_none(), "gateway.publicURL", "an address to come back to"),
         needed(

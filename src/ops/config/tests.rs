@@ -6,9 +6,16 @@ use serde_json::Value;
 use super::*;
 
 fn faults(text: &str) -> Vec<Fault> {
-    match Config::parse(text).unwrap_err() {
-        ConfigError::Invalid { faults, .. } => faults,
-        other @ ConfigError::Unreadable { .. } => panic!("{other}"),
+    let found = faults_of(text);
+    assert!(!found.is_empty(), "nothing is wrong with it:\n{text}");
+    found
+}
+
+fn faults_of(text: &str) -> Vec<Fault> {
+    match Config::parse(text) {
+        Ok(_) => Vec::new(),
+        Err(ConfigError::Invalid { faults, .. }) => faults,
+        Err(other @ ConfigError::Unreadable { .. }) => panic!("{other}"),
     }
 }
 
@@ -57,11 +64,12 @@ gateway:
   proxies: 1
   session: {keysFile: /run/keys, lasts: 1h}
   signIn:
-    issuer: https://accounts.example.com/hotel
+    issuer: http://issuer.hotel.svc/guests
     clientID: seaside
     clientSecretFile: /run/secret
     scopes: [profile]
     guestKeyFile: /run/guests
+    throughGateway: true
     rootCaFile: /run/ca
     timeout: 2s
   contacts: {namespace: guests}
@@ -128,11 +136,12 @@ log: {format: json, filter: 'info,kube=warn'}
             proxies: 1,
             session: Session { keys_file: Some("/run/keys".into()), lasts: seconds(3600) },
             sign_in: SignIn {
-                issuer: Some("https://accounts.example.com/hotel".into()),
+                issuer: Some("http://issuer.hotel.svc/guests".into()),
                 client_id: "seaside".into(),
                 client_secret_file: Some("/run/secret".into()),
                 scopes: vec!["profile".into()],
                 guest_key_file: Some("/run/guests".into()),
+                through_gateway: true,
                 root_ca_file: Some("/run/ca".into()),
                 timeout: seconds(2),
             },
@@ -402,6 +411,10 @@ fn an_issuer_needs_what_guests_who_sign_in_need() {
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].reason.contains(says), "{}", found[0]);
         }
+        // The world outside is not shown among the gateway's own pages.
+        let found = faults_of(&format!("{text}    throughGateway: true\n"));
+        let refused = found.iter().any(|fault| fault.reason.contains("leave throughGateway out"));
+        assert_eq!((refused, found.len()), (issuer.starts_with("https"), usize::from(refused)), "{found:?}");
     }
 }
 

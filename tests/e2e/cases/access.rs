@@ -102,7 +102,7 @@ pub async fn matrix(world: &World) {
         }
     }
     // The processes' own identities, on what is none of their business.
-    let other: [(&str, &[&str]); 15] = [
+    let other: [(&str, &[&str]); 17] = [
         ("innkeeper-operator", &["get", "secrets"]),
         ("innkeeper-operator", &["get", "pods"]),
         ("innkeeper-operator", &["delete", "rsv", "kim"]),
@@ -122,6 +122,8 @@ pub async fn matrix(world: &World) {
         ("innkeeper-gateway", &["annotate", "rsv", "kim", "innkeeper.dev/retry-refund=2"]),
         ("innkeeper-gateway", &["patch", "room", "double", "--type=merge", "-p", r#"{"spec":{"units":3}}"#]),
         ("innkeeper-keys", &["get", "secrets"]),
+        ("innkeeper-issuer", &["get", "secrets"]),
+        ("innkeeper-issuer", &["get", "reservations"]),
         ("innkeeper-payments", &["get", "reservations"]),
         ("default", &["get", "reservations"]),
     ];

@@ -4,6 +4,7 @@ mod access;
 mod configuring;
 mod door;
 mod failover;
+mod guests;
 mod install;
 mod page;
 mod probes;
@@ -75,6 +76,7 @@ pub const ALL: &[Case] = &[
     case!("door_booked", "story 1 by HTTP, through the gateway's port on the node", door::booked, shows "S1"),
     case!("door_cancelled", "story 2 by HTTP", door::cancelled, shows "S2"),
     case!("door_rolled_back", "story 3 by HTTP: a race for the last suite", door::rolled_back, shows "S3"),
+    case!("door_signs_in", "a guest signs in at that port, and books for themselves", guests::sign_in),
     case!("door_is_the_only_one", "nothing but the gateway is reached from outside", door::the_only_one, shows "S5"),
     case!("my_page", "reading is apart from writing", page::apart, shows "S4"),
     case!("pods_are_restricted", "Pod Security, and what the running processes may do", security::pods),

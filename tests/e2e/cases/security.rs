@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use kube::api::ListParams;
 use serde_json::{Value, json};
 
 use crate::support::report::say;
@@ -17,8 +18,8 @@ pub async fn pods(world: &World) {
         let is = |pod: &&Value| pod["metadata"]["labels"]["app.kubernetes.io/component"] == part;
         pods.iter().filter(is).count()
     };
-    let parts = ["operator", "payments", "gateway"].map(of_part);
-    assert!(parts[..2] == [2, 1] && parts[2] >= 2, "operators, providers, gateways: {parts:?}");
+    let parts = ["operator", "payments", "issuer", "gateway"].map(of_part);
+    assert!(parts[..3] == [2, 1, 1] && parts[3] >= 2, "operators, providers, issuers, gateways: {parts:?}");
     for pod in &pods {
         let name = pod["metadata"]["name"].as_str().unwrap();
         for container in pod["spec"]["containers"].as_array().unwrap() {
@@ -71,6 +72,9 @@ pub async fn processes(world: &World) {
     let mut pods: Vec<(String, String)> =
         world.operators().await.into_iter().map(|pod| (pod.name, pod.uid)).collect();
     pods.extend(world.gateways().await.into_iter().map(|pod| (pod.name, pod.uid)));
+    let issuers = ListParams::default().labels("app.kubernetes.io/component=issuer");
+    let issuers = world.pods().list(&issuers).await.unwrap().items.into_iter().map(|pod| pod.metadata);
+    pods.extend(issuers.map(|pod| (pod.name.unwrap(), pod.uid.unwrap())));
     let payments = world.pods().get("innkeeper-payments-0").await.unwrap().metadata;
     pods.push((payments.name.unwrap(), payments.uid.unwrap()));
     for (name, uid) in pods {

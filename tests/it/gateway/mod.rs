@@ -18,3 +18,4 @@ mod signing_in;
 mod site;
 mod site_frame;
 mod stories;
+mod through;
