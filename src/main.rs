@@ -36,6 +36,8 @@ enum Command {
     Keys(commands::keys::KeysArgs),
     /// List, show or verify the archive of finished stays
     Archive(commands::archive::ArchiveArgs),
+    /// Recompute calendars, payments and refunds, and tell what does not fit; nothing is written
+    Verify(commands::verify::VerifyArgs),
     /// Check a configuration file, or print the reference
     Config(commands::config::ConfigArgs),
 }
@@ -54,6 +56,7 @@ async fn main() -> ExitCode {
         Command::Import(args) => commands::import::run(args).await,
         Command::Keys(args) => commands::keys::run(args).await,
         Command::Archive(args) => commands::archive::run(&args),
+        Command::Verify(args) => commands::verify::run(args).await,
         Command::Config(args) => commands::config::run(&args),
     };
     match result {

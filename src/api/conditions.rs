@@ -155,7 +155,7 @@ open_enum! {
         NothingDue,
         /// Refunded: the provider could not give it back; a person must look.
         RefundFailed,
-        /// Refunded: the brake is on; a person must release it.
+        /// Refunded, Paid: the brake is on; a person must release it.
         MoneyHalted,
         /// Settled: booked.
         Confirmed,

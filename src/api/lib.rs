@@ -39,6 +39,11 @@ pub const RELAY_FINALIZER: &str = "innkeeper.dev/relay";
 /// Annotation of a Reservation by which a person has a refund that failed tried again. Its value is the number of the
 /// attempt that it allows, one more than the one that failed: so it allows one attempt, however often it is applied.
 pub const RETRY_REFUND: &str = "innkeeper.dev/retry-refund";
+
+/// Annotation of a Reservation by which a person says whose the money is that the provider still holds under its name
+/// from another object: `adopt` makes it this stay's, `charge-anew` leaves it alone and charges.
+pub const ALREADY_CHARGED: &str = "innkeeper.dev/already-charged";
+
 /// What the operator calls itself in `managedFields`.
 pub const OPERATOR_MANAGER: &str = "innkeeper";
 /// Longest stay in nights: two calendar months of the longest kind.

@@ -103,9 +103,11 @@ pub(crate) fn assert_well_formed(status: &ReservationStatus) {
     assert!(!(moving && stuck), "Reconciling and Stalled: {status:#?}");
     assert_eq!(is(&ready, True), !moving && !stuck, "{status:#?}");
     assert!(!is(&ready, False) || stuck, "Ready=False without Stalled: {status:#?}");
-    // One stall has not ended yet: a person must see to the refund, and what it was given up for is still to be told.
-    let refund_failed = status.conditions.is(&ConditionType::Refunded, False, &Reason::RefundFailed);
-    assert!(!stuck || is(&ready, False) || (refund_failed && is(&ready, Unknown)), "{status:#?}");
+    // Two stalls have not ended yet: a person must see to the refund, and what it was given up for is still to be told.
+    let refund_waits = [Reason::RefundFailed, Reason::MoneyHalted]
+        .iter()
+        .any(|reason| status.conditions.is(&ConditionType::Refunded, False, reason));
+    assert!(!stuck || is(&ready, False) || (refund_waits && is(&ready, Unknown)), "{status:#?}");
 
     // What is settled is settled: it does not move, and says how the money stands where it was given up.
     let settled = is(&ConditionType::Settled, True);

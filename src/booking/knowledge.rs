@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::provider::{Fenced, Intent, ProviderError, RefundView};
+use crate::provider::{Earlier, Fenced, Intent, ProviderError, RefundView};
 
 /// What has been learnt of the charge in this pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +22,32 @@ pub enum ChargeKnown {
         message: String,
     },
     /// The provider gave no result.
+    Failed(ProviderError),
+}
+
+/// What has been learnt in this pass of payments that other objects of the same name have made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum EarlierKnown {
+    /// Nobody has been asked.
+    #[default]
+    NotAsked,
+    /// These are all.
+    Found(Vec<Earlier>),
+    /// The provider gave no result.
+    Failed(ProviderError),
+}
+
+/// What the brake has said in this pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum BrakeKnown {
+    /// It has not been asked.
+    #[default]
+    NotAsked,
+    /// The money may go out; it is counted.
+    Free,
+    /// It may not: why, and what a person can do, in words.
+    Halted(String),
+    /// What has gone out could not be counted.
     Failed(ProviderError),
 }
 
@@ -61,6 +87,12 @@ pub struct Knowledge {
     pub told: bool,
     /// The charge.
     pub charge: ChargeKnown,
+    /// Payments of other objects of the same name.
+    pub earlier: EarlierKnown,
+    /// What came of taking one of them over, where that was tried.
+    pub adopted: Option<Result<(), ProviderError>>,
+    /// Whether money may go out that nobody has asked back.
+    pub brake: BrakeKnown,
     /// Which attempt at a refund gave no result, and why.
     pub refund_failed: Option<(u32, ProviderError)>,
     /// The nights.
@@ -84,6 +116,12 @@ pub enum Answer {
     Look(Result<Option<Intent>, ProviderError>),
     /// To a fence.
     Fence(Result<Fenced, ProviderError>),
+    /// To looking for payments of other objects of the same name.
+    Earlier(Result<Vec<Earlier>, ProviderError>),
+    /// To taking one of them over.
+    Adopted(Result<(), ProviderError>),
+    /// Of the brake: `None` lets the money go out, a sentence says why it may not.
+    Brake(Result<Option<String>, ProviderError>),
     /// To a refund.
     Refund {
         /// Which attempt it was.
@@ -130,6 +168,19 @@ impl Knowledge {
             Answer::Charge(Err(error)) | Answer::Look(Err(error)) | Answer::Fence(Err(error)) => {
                 self.charge = ChargeKnown::Failed(error);
             }
+            Answer::Earlier(Ok(found)) => self.earlier = EarlierKnown::Found(found),
+            Answer::Earlier(Err(error)) => self.earlier = EarlierKnown::Failed(error),
+            Answer::Adopted(result) => {
+                // From now on it is found as this Reservation's own.
+                if result.is_ok() {
+                    self.charge = ChargeKnown::NotAsked;
+                    self.attempt_is_new = false;
+                }
+                self.adopted = Some(result);
+            }
+            Answer::Brake(Ok(None)) => self.brake = BrakeKnown::Free,
+            Answer::Brake(Ok(Some(why))) => self.brake = BrakeKnown::Halted(why),
+            Answer::Brake(Err(error)) => self.brake = BrakeKnown::Failed(error),
             Answer::Refund { result: Ok(refund), .. } => self.learn_refund(refund),
             Answer::Refund { attempt, result: Err(error) } => {
                 // Refused as invalid, most often because somebody refunded it in the dashboard: a fresh look decides.

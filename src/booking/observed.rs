@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::inventory::{NightsSeen, Stay};
 use crate::knowledge::Knowledge;
-use crate::provider::{Charge, LookFor, Refund};
+use crate::provider::{Adoption, Charge, LookFor, Refund, Tags};
 
 /// What the installation is set to.
 #[derive(Debug, Clone)]
@@ -40,6 +40,8 @@ pub struct Observed<'a> {
     pub nights: NightsSeen,
     /// The installation's settings.
     pub settings: &'a Settings,
+    /// Why no money moves at all, in words, while a person has not said that it may.
+    pub halted: Option<&'a str>,
 }
 
 /// One thing to be done outside; its answer is learnt and the plan made again.
@@ -53,6 +55,10 @@ pub enum Effect {
     ReadRoom,
     /// Read when `state: Cancelled` was recorded.
     ReadCancellation,
+    /// Look for payments that other objects of the same name have made.
+    FindEarlier(Tags),
+    /// Take over one of them.
+    Adopt(Adoption),
     /// Take the money.
     Charge(Charge),
     /// Look the charge up.
@@ -61,6 +67,8 @@ pub enum Effect {
     Fence(Charge),
     /// Cancel an intent that is still open.
     CancelIntent(String),
+    /// Ask whether money may go out that nobody has asked back; where it may, it is counted.
+    AskBrake(Refund),
     /// Give money back.
     Refund(Refund),
     /// Mark at the provider that what is left stays with the hotel.
@@ -83,6 +91,7 @@ impl Effect {
         matches!(
             self,
             Self::Charge(_)
+                | Self::Adopt(_)
                 | Self::Fence(_)
                 | Self::CancelIntent(_)
                 | Self::Refund(_)

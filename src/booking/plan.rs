@@ -4,13 +4,15 @@
 //! charge, nights, stored outcome; and on the way back stored decision, money, nights, stored end.
 
 mod closing;
+mod earlier;
 mod opening;
 mod returned;
 mod running;
 mod settled;
 
 use innkeeper_api::{
-    Allocation, Collect, Flow, Month, Phase, RETRY_REFUND, Reservation, ReservationStatus, WantedState,
+    Allocation, Collect, ConditionType, Flow, Month, Phase, RETRY_REFUND, Reason, Reservation,
+    ReservationStatus, WantedState,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -84,7 +86,36 @@ impl<'a> Context<'a> {
 
     /// Which attempt at a refund a person has allowed.
     fn retry_refund(&self) -> Option<&'a str> {
-        self.reservation().metadata.annotations.as_ref()?.get(RETRY_REFUND).map(String::as_str)
+        self.annotation(RETRY_REFUND)
+    }
+
+    /// What a person has annotated.
+    fn annotation(&self, key: &str) -> Option<&'a str> {
+        self.reservation().metadata.annotations.as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// What the status says of the money that is to be taken.
+    fn paid(&self) -> Option<&Reason> {
+        self.status.conditions.reason(&ConditionType::Paid)
+    }
+
+    /// A new deadline, for what a person has set going again.
+    fn new_deadline(&self) -> Timestamp {
+        self.now.saturating_add(self.observed.settings.accept_within).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The plan, where money may move; else what the status says of that.
+    fn unless_halted(
+        &self,
+        next: Plan,
+        halted: fn(&ReservationStatus, &str, Timestamp) -> ReservationStatus,
+    ) -> Plan {
+        match (next, self.observed.halted) {
+            (Plan::Do(effect), Some(why)) if effect.is_payment() => {
+                self.write_or(halted(&self.status, why, self.now), Plan::Wait(Wake::Poll))
+            }
+            (next, _) => next,
+        }
     }
 
     fn has_finalizer(&self, name: &str) -> bool {

@@ -22,13 +22,16 @@ pub struct Tags {
     pub check_in: Date,
 }
 
-/// One idempotency key: `<uid>/charge/<n>` or `<uid>/refund/<n>`. It is stored (as `n`) before it is used.
+/// One idempotency key: `<uid>/charge/<n>` or `<uid>/refund/<n>`, stored (as `n`) before it is used; or
+/// `<intent>/orphan/<n>`, where there is no object that could store anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// Taking the money of the quote.
     Charge,
     /// Giving it back, whole or in part.
     Refund,
+    /// Giving back what no Reservation accounts for.
+    Orphan,
 }
 
 impl Step {
@@ -38,6 +41,7 @@ impl Step {
         match self {
             Self::Charge => "charge",
             Self::Refund => "refund",
+            Self::Orphan => "orphan",
         }
     }
 }
@@ -64,9 +68,46 @@ pub struct Charge {
     pub method: String,
 }
 
+/// Why money goes back. It goes out with the refund, so that the provider's list can be counted by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Because {
+    /// The stay was refused after it was paid.
+    Rejected,
+    /// It was cancelled on request.
+    Cancelled,
+    /// Its Reservation was deleted.
+    Withdrawn,
+    /// No Reservation accounts for the money.
+    Orphaned,
+}
+
+impl Because {
+    /// Every reason.
+    pub const ALL: &[Self] = &[Self::Rejected, Self::Cancelled, Self::Withdrawn, Self::Orphaned];
+
+    /// The word used in metadata.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::Withdrawn => "withdrawn",
+            Self::Orphaned => "orphaned",
+        }
+    }
+
+    /// Whether nobody has asked for it: no guest, and no rule of the sale. That is what the brake counts.
+    #[must_use]
+    pub const fn is_unasked(self) -> bool {
+        matches!(self, Self::Withdrawn | Self::Orphaned)
+    }
+}
+
 /// A refund of one intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
+    /// The installation that gives it back.
+    pub installation: String,
     /// UID of the Reservation, for the key.
     pub uid: String,
     /// The attempt's number, from 1: part of the key.
@@ -75,6 +116,43 @@ pub struct Refund {
     pub intent: String,
     /// Minor units, above zero.
     pub amount: i64,
+    /// Why.
+    pub because: Because,
+}
+
+impl Refund {
+    /// Its idempotency key.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self.because {
+            Because::Orphaned => key(&self.intent, Step::Orphan, self.attempt),
+            _ => key(&self.uid, Step::Refund, self.attempt),
+        }
+    }
+}
+
+/// A payment that was made under the name of a Reservation by another object of that name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// UID of the other object.
+    pub uid: String,
+    /// Day of arrival of its stay.
+    pub check_in: Date,
+    /// The payment, as a fresh read showed it.
+    pub intent: Intent,
+}
+
+/// Taking over a payment that was made for another object of the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// The intent.
+    pub intent: String,
+    /// UID of the object that it was made for.
+    pub from: String,
+    /// Whose it is from now on.
+    pub tags: Tags,
+    /// The attempt that it counts as.
+    pub attempt: u32,
 }
 
 /// Where to look for a charge whose answer is not known.

@@ -6,6 +6,7 @@
 
 mod closing;
 mod draft;
+mod earlier;
 mod opening;
 mod returned;
 mod running;
@@ -13,9 +14,10 @@ mod running;
 use innkeeper_api::{ConditionType, FactKind, Phase, Reason, ReservationStatus};
 
 pub use closing::{
-    RefundFailure, cancelling, closed, payment_unknown, refund_failed, refund_pending, refund_retried,
-    refund_unanswered, rejecting, released, withdrawing,
+    RefundFailure, cancelling, closed, money_halted, payment_unknown, refund_failed, refund_pending,
+    refund_retried, refund_unanswered, rejecting, released, withdrawing,
 };
+pub use earlier::{Standing, adopting, already_charged, charge_halted, charge_resumed};
 pub use opening::{accepted, given_up_without_terms, refused, terms_lost, undecided, waiting};
 pub use returned::{came_back, retried_again, returned_again, returning_again};
 pub use running::{charge_processing, charge_unanswered, confirmed, declined, held, nights_lost};

@@ -11,6 +11,7 @@ pub mod issuer;
 pub mod keys;
 pub mod operator;
 pub mod relay;
+pub mod verify;
 mod webhooks;
 
 use std::error::Error;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use innkeeper_operator::{
-    Cashier, CashierConfig, Doorbell, LeaseConfig, Operator, client, crds_installed, installation_id,
+    Cashier, CashierConfig, Doorbell, Home, LeaseConfig, Operator, client, crds_installed, installation_id,
     lease_identity,
 };
 use innkeeper_ops::config::{Config, ConfigWatch, watch};
@@ -156,7 +156,11 @@ impl Parts {
             client: self.client,
             cashier,
             config: self.config,
-            installation,
+            home: Home {
+                installation,
+                namespace: self.namespace,
+                config_map: config.installation.config_map.clone(),
+            },
             lease: self.lease,
             clock: innkeeper_operator::system_clock(),
             metrics: self.metrics,
@@ -192,7 +196,8 @@ pub async fn kube_config(
     }
 }
 
-fn read_key(file: &Path) -> Result<ApiKey, Box<dyn std::error::Error + Send + Sync>> {
+/// The provider's key, from its file.
+pub fn read_key(file: &Path) -> Result<ApiKey, Box<dyn std::error::Error + Send + Sync>> {
     let text = std::fs::read_to_string(file).map_err(|e| {
         format!("cannot read the payment provider's key {} (payments.keyFile): {e}", file.display())
     })?;
@@ -271,6 +276,7 @@ fn count(metrics: &Metrics, report: &CallReport) {
         Op::Refund => ProviderOp::Refund,
         Op::ListIntents | Op::Check => ProviderOp::List,
         Op::MarkSettled => ProviderOp::MarkSettled,
+        Op::Adopt => ProviderOp::Adopt,
         _ => ProviderOp::LookUp,
     };
     let outcome = match report.outcome {

@@ -53,6 +53,8 @@ pub fn waits_for(status: &ReservationStatus) -> Option<WaitsFor> {
         Reason::RefundFailed => Some(WaitsFor::RefundFailed),
         Reason::NightsLost => Some(WaitsFor::NightsLost),
         Reason::TermsLost => Some(WaitsFor::TermsLost),
+        Reason::AlreadyCharged => Some(WaitsFor::AlreadyCharged),
+        Reason::MoneyHalted => Some(WaitsFor::MoneyHalted),
         _ => None,
     }
 }

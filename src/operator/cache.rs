@@ -102,6 +102,11 @@ impl Cache {
         let _ = self.listed.clone().wait_for(|listed| *listed >= KINDS).await;
     }
 
+    /// How often the Reservations have been listed: what comes and goes between a watch and the next list is never seen.
+    pub fn lists(&self) -> u64 {
+        self.reservations.lists()
+    }
+
     /// Whether all three have been listed once: before that, what is not there may only not have been seen.
     pub fn is_whole(&self) -> bool {
         *self.listed.borrow() >= KINDS

@@ -4,9 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use innkeeper_booking::provider::{Charge, Fenced, Intent, LookFor, ProviderError, Refund, RefundView};
+use innkeeper_booking::provider::{
+    Adoption, Charge, Fenced, Intent, LookFor, ProviderError, Refund, RefundView, Tags,
+};
 use innkeeper_ops::metrics::Metrics;
-use innkeeper_payments::driver::{ListQuery, Listing, Stripe};
+use innkeeper_payments::driver::{ListQuery, Listing, Outgoing, Stripe, Whose};
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::cache::lock;
@@ -83,6 +86,40 @@ impl Cashier {
     /// Marks that what is left stays with the hotel.
     pub async fn mark_settled(&self, id: &str, kept: i64) -> Result<(), ProviderError> {
         self.call(self.inner.stripe.mark_settled(id, kept)).await
+    }
+
+    /// Makes a payment another Reservation's.
+    pub async fn adopt(&self, adoption: &Adoption) -> Result<(), ProviderError> {
+        self.call(self.inner.stripe.adopt(adoption)).await
+    }
+
+    /// Every payment of whatever had this namespace and name, made since then.
+    pub async fn named(
+        &self,
+        installation: &str,
+        tags: &Tags,
+        since: Timestamp,
+    ) -> Result<Vec<(Option<Tags>, Intent)>, ProviderError> {
+        let whose = Whose::Named { namespace: tags.namespace.clone(), name: tags.name.clone() };
+        self.call(self.inner.stripe.find_all(installation, &whose, since)).await
+    }
+
+    /// Every refund that the installation has made since then.
+    pub async fn outgoing(
+        &self,
+        installation: &str,
+        since: Timestamp,
+    ) -> Result<Vec<Outgoing>, ProviderError> {
+        self.call(self.inner.stripe.outgoing(installation, since)).await
+    }
+
+    /// One payment as it is now.
+    pub async fn examine(
+        &self,
+        installation: &str,
+        id: &str,
+    ) -> Result<(Option<Tags>, Intent), ProviderError> {
+        self.call(self.inner.stripe.examine(installation, id)).await
     }
 
     /// Reads a stretch of the installation's payments.

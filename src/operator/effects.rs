@@ -59,6 +59,9 @@ pub async fn perform(
             Done::Room(room.map(Box::new))
         }
         Effect::ReadCancellation => read_cancellation(scope, reservation, &namespace).await?,
+        Effect::FindEarlier(tags) => Done::Learnt(Answer::Earlier(scope.earlier.of(&tags).await)),
+        Effect::AskBrake(refund) => Done::Learnt(Answer::Brake(scope.brake.ask(&refund).await)),
+        Effect::Adopt(adoption) => Done::Learnt(Answer::Adopted(cashier.adopt(&adoption).await)),
         Effect::Charge(charge) => Done::Learnt(Answer::Charge(cashier.charge(&charge).await)),
         Effect::Look(what) => Done::Learnt(Answer::Look(cashier.look(&what).await)),
         Effect::Fence(charge) => Done::Learnt(Answer::Fence(cashier.fence(&charge).await)),

@@ -10,6 +10,17 @@ use crate::error::OperatorError;
 
 const ID: &str = "id";
 
+/// Where an installation is at home.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// Its id, the mark of its money at the provider.
+    pub installation: String,
+    /// The operator's own namespace.
+    pub namespace: String,
+    /// The `ConfigMap` there that holds the id, and what the brake has to say.
+    pub config_map: String,
+}
+
 /// Reads the installation's id, or makes one where there is no such `ConfigMap` yet.
 pub async fn installation_id(client: &Client, namespace: &str, name: &str) -> Result<String, OperatorError> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);

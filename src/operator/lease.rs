@@ -5,6 +5,7 @@
 //! the resourceVersion it was decided on. A Lease that somebody deletes is made again; one that somebody overwrites is
 //! lost; one that cannot be renewed is given up before another may take it.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use innkeeper_ops::probes::Condition;
@@ -18,6 +19,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::OperatorError;
+
+/// When the Lease was last renewed before it changed hands, for as long as nobody has looked at what was paid since.
+const UNCHECKED: &str = "innkeeper.dev/payments-unchecked-since";
 
 /// How long giving back may take: the end of a process must not wait for an API server that is down.
 const GIVE_BACK: Duration = Duration::from_secs(3);
@@ -59,7 +63,8 @@ impl Candidate {
     pub fn start(client: Client, config: LeaseConfig, answered: Condition) -> Self {
         let (tell, has_it) = watch::channel(None);
         let stop = CancellationToken::new();
-        let elector = Elector { api: Api::namespaced(client, &config.namespace), config, seen: None };
+        let api = Api::namespaced(client, &config.namespace);
+        let elector = Elector { api, config, seen: None, renewed: None };
         let task = tokio::spawn(elector.run(tell, stop.clone(), answered));
         Self { has_it, task, stop: stop.drop_guard() }
     }
@@ -88,6 +93,8 @@ struct Elector {
     config: LeaseConfig,
     /// The Lease as another left it, and since when we see it so.
     seen: Option<(LeaseSpec, Instant)>,
+    /// The renewal that we have last written.
+    renewed: Option<MicroTime>,
 }
 
 impl Elector {
@@ -143,11 +150,25 @@ impl Elector {
         for _ in 0..ROUNDS {
             let written = match self.api.get_opt(&self.config.name).await? {
                 None => self.api.create(&params, &self.ours(Lease::default())).await,
-                Some(lease) if self.is_anothers(&lease) => return Ok(false),
+                Some(lease) if self.is_anothers(&lease) => {
+                    self.renewed = None;
+                    return Ok(false);
+                }
+                Some(lease) if self.is_of_the_past(&lease) => {
+                    tracing::error!(
+                        "the Lease is an earlier one of our own: was the cluster put back? Beginning anew"
+                    );
+                    self.renewed = None;
+                    self.api.replace(&self.config.name, &params, &self.ours(lease)).await?;
+                    return Ok(false);
+                }
                 Some(lease) => self.api.replace(&self.config.name, &params, &self.ours(lease)).await,
             };
             match written {
-                Ok(_) => return Ok(true),
+                Ok(lease) => {
+                    self.renewed = lease.spec.and_then(|spec| spec.renew_time);
+                    return Ok(true);
+                }
                 // Somebody wrote or deleted it since we read it.
                 Err(kube::Error::Api(s)) if s.is_conflict() || s.is_already_exists() || s.is_not_found() => {
                     changed = Some(kube::Error::Api(s));
@@ -177,10 +198,25 @@ impl Elector {
         }
     }
 
+    /// Ours, and renewed before we have last renewed it: somebody has put etcd back under us.
+    fn is_of_the_past(&self, lease: &Lease) -> bool {
+        let spec = lease.spec.as_ref();
+        let ours = spec.and_then(|s| s.holder_identity.as_ref()) == Some(&self.config.identity);
+        let at = spec.and_then(|s| s.renew_time.as_ref());
+        ours && self.renewed.as_ref().is_some_and(|renewed| at.is_none_or(|at| at.0 < renewed.0))
+    }
+
     /// The Lease as it is when it is ours, on top of what it was.
     fn ours(&self, lease: Lease) -> Lease {
+        let mut metadata: ObjectMeta = lease.metadata;
         let mut spec = lease.spec.unwrap_or_default();
         let now = MicroTime(Timestamp::now());
+        if self.renewed.is_none()
+            && let Some(before) = &spec.renew_time
+        {
+            let annotations: &mut BTreeMap<_, _> = metadata.annotations.get_or_insert_default();
+            annotations.entry(UNCHECKED.to_owned()).or_insert_with(|| before.0.to_string());
+        }
         if spec.holder_identity.as_ref() != Some(&self.config.identity) {
             spec.lease_transitions = Some(spec.lease_transitions.map_or(0, |n| n.saturating_add(1)));
             spec.acquire_time = Some(now.clone());
@@ -188,7 +224,6 @@ impl Elector {
         }
         spec.lease_duration_seconds = i32::try_from(self.config.duration.as_secs()).ok();
         spec.renew_time = Some(now);
-        let mut metadata: ObjectMeta = lease.metadata;
         metadata.name = Some(self.config.name.clone());
         Lease { metadata, spec: Some(spec) }
     }
@@ -201,9 +236,45 @@ impl Elector {
         }
         spec.holder_identity = None;
         spec.acquire_time = None;
-        spec.renew_time = None;
+        // Until when somebody looked after the money: whoever comes next begins there.
+        spec.renew_time = Some(MicroTime(Timestamp::now()));
         lease.spec = Some(spec);
         self.api.replace(&self.config.name, &PostParams::default(), &lease).await?;
         Ok(())
+    }
+}
+
+/// Payments that nobody has looked at since the Lease changed hands.
+pub struct Unchecked {
+    /// Made since then.
+    pub since: Timestamp,
+    said: String,
+}
+
+impl Unchecked {
+    /// What the Lease says.
+    pub async fn read(client: &Client, config: &LeaseConfig) -> Result<Option<Self>, kube::Error> {
+        let api: Api<Lease> = Api::namespaced(client.clone(), &config.namespace);
+        let Some(lease) = api.get_opt(&config.name).await? else { return Ok(None) };
+        let said = lease.metadata.annotations.and_then(|mut all| all.remove(UNCHECKED));
+        // What cannot be read would never be done: from the beginning, then.
+        Ok(said.map(|said| Self { since: said.parse().unwrap_or(Timestamp::UNIX_EPOCH), said }))
+    }
+
+    /// They have been looked at. Whoever renews the Lease meanwhile is read again.
+    pub async fn done(self, client: &Client, config: &LeaseConfig) -> Result<(), kube::Error> {
+        let api: Api<Lease> = Api::namespaced(client.clone(), &config.namespace);
+        loop {
+            let Some(mut lease) = api.get_opt(&config.name).await? else { return Ok(()) };
+            let annotations = lease.metadata.annotations.get_or_insert_default();
+            if annotations.get(UNCHECKED) != Some(&self.said) {
+                return Ok(());
+            }
+            annotations.remove(UNCHECKED);
+            match api.replace(&config.name, &PostParams::default(), &lease).await {
+                Err(kube::Error::Api(status)) if status.is_conflict() => {}
+                other => return other.map(drop),
+            }
+        }
     }
 }

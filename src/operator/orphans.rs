@@ -1,21 +1,22 @@
 //! The sweep of money: payments at the provider are compared with the Reservations.
 //!
 //! A captured payment without a mark, whose Reservation is not there, is money that nobody accounts for: a finalizer was
-//! stripped, or the cluster was put back to an earlier hour. It is told, in the log and as a metric; nothing is given
-//! back, since that it is nobody's is for a person to say. One that seems to be so is looked for twice, past the cache, in
-//! two rounds: a list that lags, or an API server that cannot say, makes no orphan. Where the Reservation is there, the
-//! sweep only has it looked at.
+//! stripped, or the cluster was put back to an earlier hour. It goes back, through the brake. One that seems to be so is
+//! looked for twice, past the cache, in two rounds, and a last time right before: a list that lags, or an API server that
+//! cannot say, makes no orphan. Where the Reservation is there, the sweep only has it looked at; where another of its
+//! name is there, which may be the same stay made anew, a person decides, and here it is only told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use innkeeper_booking::provider::{Intent, ProviderError, Tags};
+use innkeeper_booking::provider::{Because, Intent, ProviderError, Refund, RefundState, Tags};
 use innkeeper_booking::status::Stage;
 use innkeeper_ops::metrics::Metrics;
 use innkeeper_payments::driver::ListQuery;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
+use kube::api::ListParams;
 
 use crate::scope::Scope;
 
@@ -54,7 +55,10 @@ struct Sweep {
 /// What is known of a payment's Reservation.
 enum Found {
     There,
+    /// No object of that name.
     Gone,
+    /// An object of that name, and another one.
+    Another,
     /// Nobody could say.
     Unknown,
 }
@@ -67,8 +71,13 @@ impl Sweep {
         let (mut gone, mut orphans) = (BTreeSet::new(), BTreeMap::new());
         let mut after = None;
         loop {
-            let query =
-                ListQuery { installation: self.scope.installation.clone(), since, after, pages: PAGES };
+            let query = ListQuery {
+                installation: self.scope.installation.clone(),
+                since,
+                after,
+                pages: PAGES,
+                refunds: true,
+            };
             let listing = self.scope.cashier.list(&query).await?;
             for (tags, intent) in listing.intents {
                 let Some(tags) = tags.filter(|tags| self.is_ours(tags)) else { continue };
@@ -77,8 +86,10 @@ impl Sweep {
                 }
                 let before = self.suspects.contains(&intent.id);
                 match self.look_for(&tags).await {
-                    Found::Gone if before => drop(orphans.insert(intent.id.clone(), Orphan { tags, intent })),
-                    Found::Gone => drop(gone.insert(intent.id)),
+                    Found::Gone | Found::Another if before => {
+                        orphans.insert(intent.id.clone(), Orphan { tags, intent });
+                    }
+                    Found::Gone | Found::Another => drop(gone.insert(intent.id)),
                     // Neither found nor missed: what was suspected stays so, and what was told stays told.
                     Found::Unknown if self.told.knows(&intent.id) => {
                         orphans.insert(intent.id.clone(), Orphan { tags, intent });
@@ -94,6 +105,59 @@ impl Sweep {
         }
         self.suspects = gone.into_iter().chain(orphans.keys().cloned()).collect();
         self.told.tell(&orphans);
+        for orphan in orphans.values() {
+            if let Err(error) = self.give_back(orphan).await {
+                let (payment, namespace) = (&orphan.intent.id, &orphan.tags.namespace);
+                tracing::warn!(%error, payment, namespace, "the sweep comes back to a payment that nobody accounts for");
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back what no Reservation accounts for, where nothing speaks against it.
+    async fn give_back(&mut self, orphan: &Orphan) -> Result<(), ProviderError> {
+        let Scope { cashier, brake, past, installation, .. } = &*self.scope;
+        past.checked().await?;
+        if brake.everything().is_some() {
+            return Ok(());
+        }
+        // As it is now, not as the list had it.
+        let (tags, intent) = cashier.examine(installation, &orphan.intent.id).await?;
+        let same = tags.as_ref().is_some_and(|tags| tags.uid == orphan.tags.uid);
+        // What could not be given back once, a person must see to.
+        let failed =
+            intent.refunds.iter().any(|r| matches!(r.state, RefundState::Failed(_) | RefundState::Cancelled));
+        if !same || failed || !nobody_accounts_for(&intent, (self.scope.clock)()) {
+            return Ok(());
+        }
+        if !matches!(self.look_for(&orphan.tags).await, Found::Gone) {
+            return Ok(());
+        }
+        let refund = Refund {
+            installation: installation.clone(),
+            uid: orphan.tags.uid.clone(),
+            attempt: 1,
+            intent: intent.id.clone(),
+            amount: intent.captured - intent.returning(),
+            because: Because::Orphaned,
+        };
+        if brake.ask(&refund).await?.is_some() {
+            return Ok(());
+        }
+        let made = cashier.refund(&refund).await?;
+        tracing::warn!(
+            payment = refund.intent,
+            namespace = orphan.tags.namespace,
+            reservation = orphan.tags.name,
+            uid = orphan.tags.uid,
+            amount = refund.amount,
+            currency = intent.currency,
+            state = ?made.state,
+            "a payment without a Reservation goes back"
+        );
+        self.scope.metrics.orphan_returned();
+        // What is on its way back is nobody's any more; if it fails, the next round tells of it again.
+        self.told.over(&refund.intent);
         Ok(())
     }
 
@@ -109,14 +173,20 @@ impl Sweep {
             }
             return Found::There;
         }
-        match self.scope.reservations(&tags.namespace).get_metadata_opt(&tags.name).await {
-            Ok(Some(object)) if object.uid().as_deref() == Some(&tags.uid) => Found::There,
-            Ok(_) => Found::Gone,
-            Err(error) => {
-                tracing::debug!(%error, namespace = tags.namespace, reservation = tags.name, "cannot be looked for");
-                Found::Unknown
+        let reservations = self.scope.reservations(&tags.namespace);
+        let found = match reservations.get_metadata_opt(&tags.name).await {
+            // Where the kind itself is not served, everything is "not found". That would be no evidence.
+            Ok(None) => {
+                reservations.list_metadata(&ListParams::default().limit(1)).await.map(|_| Found::Gone)
             }
-        }
+            Ok(Some(object)) if object.uid().as_deref() == Some(&tags.uid) => Ok(Found::There),
+            Ok(Some(_)) => Ok(Found::Another),
+            Err(error) => Err(error),
+        };
+        found.unwrap_or_else(|error| {
+            tracing::debug!(%error, namespace = tags.namespace, reservation = tags.name, "cannot be looked for");
+            Found::Unknown
+        })
     }
 }
 
@@ -157,11 +227,18 @@ impl Told {
                 uid = tags.uid,
                 kept = intent.captured - intent.returning(),
                 currency = intent.currency,
-                "a payment has no Reservation; nothing is given back by itself: refund it at the provider, or mark it there as settled"
+                "a payment has no Reservation"
             );
         }
         self.count(orphans.len());
         self.ids = orphans.keys().cloned().collect();
+    }
+
+    /// One of them is no orphan any more.
+    fn over(&mut self, id: &str) {
+        if self.ids.remove(id) {
+            self.metrics.orphaned(-1);
+        }
     }
 
     fn count(&self, now: usize) {

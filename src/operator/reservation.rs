@@ -6,7 +6,7 @@ use std::time::Duration;
 use innkeeper_api::{ConditionType, Reason, Reservation, ReservationStatus, Room};
 use innkeeper_booking::inventory::{self, NightsSeen, Stay};
 use innkeeper_booking::knowledge::{Answer, Knowledge};
-use innkeeper_booking::observed::{Observed, Plan, RoomView, Settings, Wake};
+use innkeeper_booking::observed::{Effect, Observed, Plan, RoomView, Settings, Wake};
 use innkeeper_booking::plan::plan;
 use innkeeper_booking::status::{End, Stage, stage};
 use innkeeper_ops::metrics::{Outcome, StatusKind, StatusWrite};
@@ -54,6 +54,7 @@ pub async fn reconcile(key: Key, scope: Arc<Scope>) -> Result<Action, ReconcileE
         room: RoomSeen::Cached,
         known: Knowledge { told: told.is_some(), ..Knowledge::default() },
         told,
+        past_is_known: false,
     }
     .run()
     .await
@@ -78,6 +79,8 @@ struct Pass<'a> {
     known: Knowledge,
     /// What the provider has said by itself before this pass, by its number.
     told: Option<u64>,
+    /// What was paid has been looked at since this process began to lead.
+    past_is_known: bool,
 }
 
 impl Pass<'_> {
@@ -102,6 +105,17 @@ impl Pass<'_> {
                         "suspended for too long; looking again"
                     );
                     return Ok(Action::requeue(AFTER_CONFLICT));
+                }
+                // Before the first of them it must be known that this cluster is where the money was taken.
+                Plan::Do(effect)
+                    if !self.past_is_known
+                        && (effect.is_payment() || matches!(effect, Effect::AskBrake(_))) =>
+                {
+                    if let Err(error) = self.scope.past.checked().await {
+                        tracing::debug!(%error, "nothing is sent");
+                        return Ok(self.wait(Wake::Retry));
+                    }
+                    self.past_is_known = true;
                 }
                 Plan::Do(effect) => {
                     tracing::debug!(?effect, "doing");
@@ -132,12 +146,14 @@ impl Pass<'_> {
         let view = room
             .filter(|r| r.metadata.deletion_timestamp.is_none())
             .map_or(RoomView::Absent, RoomView::There);
+        let halted = self.scope.brake.everything();
         let observed = Observed {
             reservation: &self.current,
             room: view,
             known: &self.known,
             nights: self.nights_seen(),
             settings: &self.settings,
+            halted: halted.as_deref(),
         };
         plan(&observed, (self.scope.clock)())
     }
@@ -304,16 +320,18 @@ impl Pass<'_> {
                 self.scope.metrics.settled(outcome, known_name(reason));
             }
         }
-        let failed = |s: &ReservationStatus| {
-            s.conditions.reason(&ConditionType::Refunded) == Some(&Reason::RefundFailed)
+        // What only a person can bring on.
+        let asks = |s: &ReservationStatus| {
+            let told = [Reason::RefundFailed, Reason::AlreadyCharged, Reason::MoneyHalted];
+            s.conditions.get(&ConditionType::Stalled).filter(|c| told.contains(&c.reason)).cloned()
         };
-        if failed(after) && !failed(before) {
-            let note = after.conditions.get(&ConditionType::Refunded).map(|c| c.message.clone());
+        if let Some(now) = asks(after).filter(|now| asks(before).is_none_or(|was| was.reason != now.reason)) {
+            let action = if now.reason == Reason::AlreadyCharged { "Charging" } else { "Refunding" };
             let event = Event {
                 type_: EventType::Warning,
-                reason: Reason::RefundFailed.as_str().to_owned(),
-                note,
-                action: "Refunding".to_owned(),
+                reason: now.reason.as_str().to_owned(),
+                note: Some(now.message),
+                action: action.to_owned(),
                 secondary: None,
             };
             // The condition says the same; an Event that could not be written loses nothing.

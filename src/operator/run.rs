@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures::Stream;
 use innkeeper_ops::config::ConfigWatch;
-use innkeeper_ops::metrics::{Controller, Metrics, ReconcileResult};
+use innkeeper_ops::metrics::{Controller, Metrics, ReconcileResult, WaitsFor};
 use innkeeper_ops::probes::{Condition, Health};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Client, ResourceExt};
@@ -15,12 +15,16 @@ use tracing::Instrument;
 
 use crate::allocator::Allocators;
 use crate::attention::Attention;
+use crate::brake::Brake;
 use crate::cache::{Cache, Key, Writers, follow, key_of};
 use crate::cashier::Cashier;
 use crate::doorbell::{Doorbell, Told};
+use crate::earlier::EarlierCharges;
 use crate::error::{OperatorError, ReconcileError};
+use crate::identity::Home;
 use crate::lease::{Candidate, LeaseConfig};
 use crate::queue::{Patience, Wakers};
+use crate::rewound::Past;
 use crate::runner::{self, Action};
 use crate::scope::{Scope, Suspects, Written};
 use crate::shelf::ShelfKeeper;
@@ -37,8 +41,8 @@ pub struct Operator {
     pub cashier: Cashier,
     /// The configuration; what may change while running is read from it each time.
     pub config: Arc<ConfigWatch>,
-    /// This installation's id.
-    pub installation: String,
+    /// Which installation this is, and where it is at home.
+    pub home: Home,
     /// The Lease; without one the controllers run at once.
     pub lease: Option<LeaseConfig>,
     /// The time.
@@ -59,7 +63,7 @@ impl Operator {
         let lease = self.lease.clone().map(|config| (config, self.health.condition("lease")));
         async move {
             match lease {
-                None => self.lead(stop, || synced.met()).await,
+                None => Box::pin(self.lead(stop, || synced.met())).await,
                 Some((config, answered)) => self.lead_in_turn(stop, config, answered, &synced).await?,
             }
             Ok(())
@@ -85,7 +89,7 @@ impl Operator {
                 let term = stop.child_token();
                 let _over = term.clone().drop_guard();
                 tokio::select! {
-                    () = self.lead(term, || synced.met()) => {}
+                    () = Box::pin(self.lead(term, || synced.met())) => {}
                     // Lost: whatever is under way is dropped where it stands, which is safe at every point.
                     changed = lease.changed() => {
                         tracing::warn!(identity, "no longer leading");
@@ -114,26 +118,83 @@ impl Operator {
             [] => vec![None],
             some => some.iter().cloned().map(Some).collect(),
         };
-        let scopes: Vec<_> = namespaces.into_iter().map(|ns| self.scope(ns, stop.clone())).collect();
-        let caches: Vec<Arc<Cache>> = scopes.iter().map(|(cache, _)| Arc::clone(cache)).collect();
+        let kept: Vec<_> = namespaces
+            .into_iter()
+            .map(|ns| (ns, Cache::new()))
+            .map(|(ns, (cache, writers))| (ns, Arc::new(cache), writers))
+            .collect();
+        let caches: Vec<Arc<Cache>> = kept.iter().map(|(_, cache, _)| Arc::clone(cache)).collect();
+        let money = self.money(&caches);
+        let scopes: Vec<_> = kept
+            .into_iter()
+            .map(|(ns, cache, writers)| self.scope(ns, &cache, writers, &money, stop.clone()))
+            .collect();
         let ready = async {
             for cache in &caches {
                 cache.ready().await;
             }
             synced();
         };
-        let work = futures::future::join_all(scopes.into_iter().map(|(_, work)| work));
-        tokio::join!(ready, work);
+        let work = async {
+            tokio::select! {
+                _ = futures::future::join_all(scopes) => {}
+                () = money.brake.listen() => {}
+            }
+        };
+        tokio::join!(ready, work, async {
+            tokio::select! {
+                () = money.past.look() => {}
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+
+    /// What all scopes share of what guards the money.
+    fn money(&self, caches: &[Arc<Cache>]) -> Money {
+        let (client, cashier, config) = (self.client.clone(), self.cashier.clone(), Arc::clone(&self.config));
+        let earlier = EarlierCharges::new(
+            cashier.clone(),
+            Arc::clone(&config),
+            self.clock.clone(),
+            self.home.installation.clone(),
+        );
+        for cache in caches {
+            earlier.knows(Arc::clone(cache));
+        }
+        let brake = Arc::new(Brake::new(
+            client.clone(),
+            self.home.clone(),
+            cashier.clone(),
+            Arc::clone(&config),
+            self.clock.clone(),
+            self.metrics.clone(),
+            self.recorder(),
+        ));
+        let past = Past::new(
+            client,
+            cashier,
+            config,
+            self.home.installation.clone(),
+            self.lease.clone(),
+            caches.to_vec(),
+            Arc::clone(&brake),
+        );
+        Money { earlier: Arc::new(earlier), brake, past: Arc::new(past) }
+    }
+
+    fn recorder(&self) -> Recorder {
+        Recorder::new(self.client.clone(), Reporter { controller: "innkeeper".into(), instance: None })
     }
 
     /// The controllers of one namespace, or of all.
     fn scope(
         &self,
         namespace: Option<String>,
+        cache: &Arc<Cache>,
+        writers: Writers,
+        money: &Money,
         stop: CancellationToken,
-    ) -> (Arc<Cache>, impl Future<Output = ()> + use<>) {
-        let (cache, writers) = Cache::new();
-        let cache = Arc::new(cache);
+    ) -> impl Future<Output = ()> + use<> {
         let (wake_reservation, reservations) = Wakers::new();
         let (wake_room, rooms) = Wakers::new();
         let (wake_calendar, calendars) = Wakers::new();
@@ -142,24 +203,24 @@ impl Operator {
         let ended = allocators_stop.clone().drop_guard();
         let scope = Arc::new(Scope {
             client: self.client.clone(),
-            cache: Arc::clone(&cache),
+            cache: Arc::clone(cache),
             cashier: self.cashier.clone(),
+            earlier: Arc::clone(&money.earlier),
+            brake: Arc::clone(&money.brake),
+            past: Arc::clone(&money.past),
             allocators: Allocators::new(
                 self.client.clone(),
-                Arc::clone(&cache),
+                Arc::clone(cache),
                 self.clock.clone(),
                 self.metrics.clone(),
                 Arc::clone(&self.config),
                 allocators_stop,
             ),
             config: Arc::clone(&self.config),
-            installation: self.installation.clone(),
+            installation: self.home.installation.clone(),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
-            recorder: Recorder::new(
-                self.client.clone(),
-                Reporter { controller: "innkeeper".into(), instance: None },
-            ),
+            recorder: self.recorder(),
             patience: Patience::default(),
             polling: Patience::default(),
             wake_reservation,
@@ -176,7 +237,8 @@ impl Operator {
         let again = look_again(Arc::clone(&scope));
         let metrics = self.metrics.clone();
         let workers = self.config.current().operator.workers;
-        let work = async move {
+        let let_go = wake_halted(Arc::clone(&scope));
+        async move {
             let _ended = ended;
             let driven = Driven { scope: &scope, metrics: &metrics, workers, stop: &stop };
             let controllers = async {
@@ -191,9 +253,26 @@ impl Operator {
                 () = watches => {}
                 () = sweep => {}
                 () = again => {}
+                () = let_go => {}
             }
-        };
-        (cache, work)
+        }
+    }
+}
+
+/// What guards the money, for all scopes together.
+struct Money {
+    earlier: Arc<EarlierCharges>,
+    brake: Arc<Brake>,
+    past: Arc<Past>,
+}
+
+/// Has everybody looked at who waited for the brake, when it is let go.
+async fn wake_halted(scope: Arc<Scope>) {
+    let mut let_go = scope.brake.let_go();
+    while let_go.changed().await.is_ok() {
+        for key in scope.cache.reservations.waiting_for(WaitsFor::MoneyHalted) {
+            scope.wake_reservation.wake(&key);
+        }
     }
 }
 
@@ -230,6 +309,7 @@ fn watches(
             if there {
                 by_reservation.wake_reservation.wake(&seen.key);
             } else {
+                by_reservation.earlier.gone(&seen);
                 by_reservation.written.forget(&seen.uid);
             }
         },

@@ -14,10 +14,13 @@ use kube::{Api, Client, ResourceExt};
 
 use crate::Clock;
 use crate::allocator::Allocators;
+use crate::brake::Brake;
 use crate::cache::{Cache, Key, lock};
 use crate::cashier::Cashier;
 use crate::doorbell::Told;
+use crate::earlier::EarlierCharges;
 use crate::queue::{Patience, Waits, Wakers};
+use crate::rewound::Past;
 
 /// Shared by all controllers of a scope.
 pub struct Scope {
@@ -27,6 +30,12 @@ pub struct Scope {
     pub cache: Arc<Cache>,
     /// The payment provider.
     pub cashier: Cashier,
+    /// Money of other objects of the same name.
+    pub earlier: Arc<EarlierCharges>,
+    /// The brake on money.
+    pub brake: Arc<Brake>,
+    /// Whether this cluster knows what was paid.
+    pub past: Arc<Past>,
     /// The allocators, one per Room.
     pub allocators: Allocators,
     /// The configuration, always as it is now.

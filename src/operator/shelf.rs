@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::attention::waits_for;
 use crate::cache::{Guarded, Keeper, Key, key_of};
+use crate::earlier::Left;
 
 /// All of them. It is a view, always a little old.
 #[derive(Default)]
@@ -27,6 +28,8 @@ struct Inner {
     stays: Stays,
     /// For each way of being settled, what the first of them looked like.
     patterns: HashMap<Settled, Pattern>,
+    /// How often all of them have been listed.
+    lists: u64,
 }
 
 #[derive(Default)]
@@ -70,6 +73,8 @@ pub struct Seen {
     pub uid: String,
     /// What only a person can bring on.
     pub waits_for: Option<WaitsFor>,
+    /// Of one that is gone: the stay whose money may still be with the provider.
+    pub left: Option<Left>,
 }
 
 impl Shelf {
@@ -90,6 +95,17 @@ impl Shelf {
             tracing::error!(namespace = key.0, reservation = key.1, "what was kept of it cannot be unpacked");
         }
         whole
+    }
+
+    /// How often all of them have been listed.
+    pub fn lists(&self) -> u64 {
+        self.read().lists
+    }
+
+    /// Those that wait for a person, for this.
+    pub fn waiting_for(&self, what: WaitsFor) -> Vec<Key> {
+        let inner = self.read();
+        inner.stays.by_uid.values().filter(|stay| stay.waits_for == Some(what)).map(Stay::key).collect()
     }
 
     /// The one with this UID.
@@ -188,6 +204,21 @@ impl Stay {
         (self.namespace.to_string(), self.name.to_string())
     }
 
+    /// What it leaves behind when it goes.
+    fn left(&self, patterns: &HashMap<Settled, Pattern>) -> Option<Left> {
+        let unpacked;
+        let whole = match &self.object {
+            Object::Whole(whole) => Some(&**whole),
+            Object::Packed(settled, packed) => {
+                let text = patterns.get(settled).and_then(|pattern| pattern.unpack(packed));
+                unpacked = text.and_then(|text| serde_json::from_slice::<Reservation>(&text).ok());
+                unpacked.as_ref()
+            }
+            Object::Unreadable => None,
+        };
+        whole.map_or(Some(Left::UNKNOWN), Left::by)
+    }
+
     fn stage(&self) -> Stage {
         match &self.object {
             Object::Whole(whole) => whole.status.as_ref().map_or(Stage::Open, stage),
@@ -254,16 +285,18 @@ impl Keeper for ShelfKeeper {
         let listing = std::mem::take(&mut self.listing);
         let mut all = Vec::with_capacity(listing.len());
         let mut inner = self.shelf.write();
+        inner.lists += 1;
         let mut before = std::mem::take(&mut inner.stays);
         for (compact, uid, stay) in listing {
             before.by_uid.remove(&compact);
-            all.push((Seen { key: stay.key(), uid, waits_for: stay.waits_for }, true));
+            all.push((Seen { key: stay.key(), uid, waits_for: stay.waits_for, left: None }, true));
             inner.stays.put(compact, stay);
         }
         // What went while nobody watched has no event of its own.
         let gone = before.by_uid.into_iter().map(|(uid, stay)| {
             let uid = Uuid::from_u128(uid).to_string();
-            (Seen { key: stay.key(), uid, waits_for: None }, false)
+            let left = stay.left(&inner.patterns);
+            (Seen { key: stay.key(), uid, waits_for: None, left }, false)
         });
         drop(all.splice(0..0, gone));
         all
@@ -271,7 +304,7 @@ impl Keeper for ShelfKeeper {
 
     fn put(&mut self, object: Guarded<Reservation>) -> Seen {
         let (compact, uid, stay) = self.shelf.keep(object);
-        let seen = Seen { key: stay.key(), uid, waits_for: stay.waits_for };
+        let seen = Seen { key: stay.key(), uid, waits_for: stay.waits_for, left: None };
         self.shelf.write().stays.put(compact, stay);
         seen
     }
@@ -279,7 +312,8 @@ impl Keeper for ShelfKeeper {
     fn gone(&mut self, object: Guarded<Reservation>) -> Seen {
         let (key, uid) = (key_of(&object), object.uid().unwrap_or_default());
         self.shelf.write().stays.remove(&key, compact(&uid));
-        Seen { key, uid, waits_for: None }
+        let left = object.0.as_ref().map_or(Some(Left::UNKNOWN), Left::by);
+        Seen { key, uid, waits_for: None, left }
     }
 }
 

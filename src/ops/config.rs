@@ -137,6 +137,12 @@ pub struct Payments {
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub request_timeout: Duration,
+    /// How far back payments are read, once after each start, to see under which names money of earlier objects may
+    /// still be held: nobody is charged again who paid for the same stay under another UID. At least as long as Rooms
+    /// are sold ahead. The provider is asked for one page of every 100 payments made since then.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub look_back: Duration,
     /// What keeps calls from a provider that is down.
     #[serde(deserialize_with = "or_default")]
     pub breaker: Breaker,
@@ -150,6 +156,18 @@ pub struct Payments {
     /// then.
     #[serde(deserialize_with = "or_default")]
     pub webhooks: Webhooks,
+    /// The brake on money that goes out without a guest's asking.
+    #[serde(deserialize_with = "or_default")]
+    pub brake: Brake,
+}
+
+/// The brake on money that goes out without a guest's asking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Brake {
+    /// How many payments may go back within a day because their Reservations were deleted or are not there; guests'
+    /// own cancellations and what was sold out do not count. Above it they wait until a person has acknowledged it.
+    pub unasked_per_day: u32,
 }
 
 /// How payments are compared with the Reservations, to find money that no Reservation accounts for.
@@ -268,6 +286,8 @@ impl Default for Payments {
             backoff: Backoff::default(),
             sweep: Sweep::default(),
             webhooks: Webhooks::default(),
+            look_back: Duration::from_secs(550 * 24 * 3600),
+            brake: Brake::default(),
         }
     }
 }
@@ -281,6 +301,12 @@ impl Default for Breaker {
 impl Default for Backoff {
     fn default() -> Self {
         Self { initial: Duration::from_secs(1), max: Duration::from_secs(300) }
+    }
+}
+
+impl Default for Brake {
+    fn default() -> Self {
+        Self { unasked_per_day: 20 }
     }
 }
 

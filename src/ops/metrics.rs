@@ -22,11 +22,11 @@ use prometheus_client::registry::Registry;
 
 pub use gateway::Counted;
 use labels::{
-    CalendarLabel, CallLabels, ControllerLabel, NameLabel, OpLabel, ReconcileLabels, ReloadLabel,
-    SettledLabels, StatusLabels, WaitsForLabel,
+    CalendarLabel, CallLabels, ControllerLabel, HaltedLabel, NameLabel, OpLabel, ReconcileLabels,
+    ReloadLabel, SettledLabels, StatusLabels, WaitsForLabel,
 };
 pub use labels::{
-    CalendarWrite, Controller, ModelKind, Outcome, ProviderOp, ProviderOutcome, ReconcileResult,
+    CalendarWrite, Controller, Halted, ModelKind, Outcome, ProviderOp, ProviderOutcome, ReconcileResult,
     ReloadResult, Shed, StatusKind, StatusWrite, TakesEffect, WaitsFor,
 };
 use shared::Shared;
@@ -64,6 +64,8 @@ struct Inner {
     provider_seconds: Timings<OpLabel>,
     waiting: Family<WaitsForLabel, Gauge>,
     orphaned: Gauge,
+    orphans_returned: Counter,
+    halted: Family<HaltedLabel, Gauge>,
     swept: Gauge,
     breaker_open: Gauge,
     calendar_writes: Family<CalendarLabel, Counter>,
@@ -169,6 +171,16 @@ impl Metrics {
                 "innkeeper_orphaned_payments",
                 "Captured payments that no Reservation accounts for, as the last sweep found them",
             ),
+            orphans_returned: register(
+                to,
+                "innkeeper_orphaned_payments_returned",
+                "Payments that no Reservation accounted for, and that were given back",
+            ),
+            halted: register(
+                to,
+                "innkeeper_money_halted",
+                "Whether money waits until a person has acknowledged it, by reason",
+            ),
             swept: register(
                 to,
                 "innkeeper_sweep_last_success_timestamp_seconds",
@@ -208,13 +220,16 @@ impl Metrics {
 
     /// A rate over a series that appears with its first failure misses that failure.
     fn start_at_zero(&self) {
-        let Inner { reconcile_errors, calendar_writes, waiting, shared, gateway, .. } = &*self.0;
+        let Inner { reconcile_errors, calendar_writes, waiting, halted, shared, gateway, .. } = &*self.0;
         gateway.start_at_zero();
         for &controller in Controller::ALL {
             drop(reconcile_errors.get_or_create(&ControllerLabel { controller }));
         }
         for &reason in WaitsFor::ALL {
             drop(waiting.get_or_create(&WaitsForLabel { reason }));
+        }
+        for &because in Halted::ALL {
+            drop(halted.get_or_create(&HaltedLabel { because }));
         }
         for &result in CalendarWrite::ALL {
             drop(calendar_writes.get_or_create(&CalendarLabel { result }));
@@ -265,6 +280,16 @@ impl Metrics {
     /// So many more payments have no Reservation.
     pub fn orphaned(&self, more: i64) {
         self.0.orphaned.inc_by(more);
+    }
+
+    /// A payment that no Reservation accounted for has gone back.
+    pub fn orphan_returned(&self) {
+        self.0.orphans_returned.inc();
+    }
+
+    /// Whether money waits for a person, for this reason.
+    pub fn money_halted(&self, because: Halted, halted: bool) {
+        self.0.halted.get_or_create(&HaltedLabel { because }).set(i64::from(halted));
     }
 
     /// All payments have been compared with the Reservations, at this time since the epoch.

@@ -1,15 +1,17 @@
 //! Counts for itself whether the promises hold: from the provider's books, the calendars and the specs. Of a status it
 //! believes nothing but the outcome that it claims, and holds it to that.
 //!
+//! What `innkeeper verify` counts with is held to the same books: where one of the two finds them right, both must.
+//!
 //! It knows no cluster and no provider: whoever asks brings the [`Evidence`], read at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use innkeeper_api::{
-    Collect, ConditionStatus, ConditionType, Reason, Reservation, Room, RoomCalendar, nights, uid_of_holder,
-};
+use innkeeper_api::{Collect, Reason, Reservation, Room, RoomCalendar, nights, uid_of_holder};
+use innkeeper_audit::{About, Payment, Progress, imbalances};
 use innkeeper_payments::sandbox::{Account, Call, IntentStatus, RefundStatus};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use kube::ResourceExt;
 
@@ -160,7 +162,19 @@ impl Expected {
         }
         self.money_without_a_stay(evidence, &by_uid, &mut broken);
         evidence.nights(&expected, &mut broken);
+        if broken.is_empty() {
+            broken = self.audited(evidence);
+        }
         broken
+    }
+
+    /// What the audit has against books that are right. Who waits for a person, and what a hotel has sold too often by its
+    /// own doing, is no fault here.
+    fn audited(&self, evidence: &Evidence) -> Vec<String> {
+        let found = imbalances(&evidence.books_of_account(), Timestamp::now());
+        let a_fault = |about| !matches!(about, About::Waiting | About::Oversold);
+        let ours = found.iter().filter(|i| a_fault(i.about) && !self.left_alone.contains(&i.name));
+        ours.map(|imbalance| format!("audit: {imbalance}")).collect()
     }
 
     fn money_without_a_stay(
@@ -191,6 +205,16 @@ impl Expected {
 }
 
 impl Evidence {
+    /// The same, as the audit reads it.
+    fn books_of_account(&self) -> innkeeper_audit::Books {
+        innkeeper_audit::Books {
+            reservations: self.reservations.clone(),
+            rooms: self.rooms.clone(),
+            calendars: self.calendars.clone(),
+            payments: self.accounts.iter().map(payment).collect(),
+        }
+    }
+
     fn by_uid(&self) -> BTreeMap<String, Vec<&Account>> {
         let mut by_uid: BTreeMap<String, Vec<&Account>> = BTreeMap::new();
         for account in &self.accounts {
@@ -250,11 +274,29 @@ impl Evidence {
     }
 }
 
-/// What a Reservation says that it has come to.
-#[must_use]
-pub fn claimed(reservation: &Reservation) -> Option<Reason> {
-    let settled = reservation.status.as_ref()?.conditions.get(&ConditionType::Settled)?;
-    (settled.status == ConditionStatus::True).then(|| settled.reason.clone())
+pub use innkeeper_audit::claimed;
+
+/// An account as the audit reads it.
+fn payment(account: &Account) -> Payment {
+    let intent = &account.intent;
+    let progress = match intent.status {
+        IntentStatus::Succeeded => Progress::Captured,
+        _ if is_over(account) => Progress::Over,
+        _ => Progress::UnderWay,
+    };
+    Payment {
+        id: intent.id.clone(),
+        namespace: tag(account, "innkeeper_namespace").to_owned(),
+        name: tag(account, "innkeeper_name").to_owned(),
+        uid: tag(account, "innkeeper_uid").to_owned(),
+        check_in: tag(account, "innkeeper_check_in").parse().ok(),
+        currency: intent.currency.to_ascii_uppercase(),
+        progress,
+        captured: intent.amount_received,
+        returning: intent.amount_received - kept(account),
+        refund_pending: account.refunds.iter().any(|r| r.status == RefundStatus::Pending),
+        settled: intent.metadata.contains_key("innkeeper_settled"),
+    }
 }
 
 /// The status shows what was taken and given back; what it shows must be so.

@@ -65,7 +65,8 @@ async fn a_process_that_slept_after_looking_looks_again_before_it_charges() {
     let look = provider.add_fault(Fault {
         matches: looks,
         fault: Kind::Delay { when: When::After, millis: 4_000 },
-        skip: 0,
+        // The list that is read once before the first charge.
+        skip: 1,
         times: None,
     });
     let operator = hotel.operator();
@@ -77,7 +78,7 @@ async fn a_process_that_slept_after_looking_looks_again_before_it_charges() {
     let calls = provider.ledger().calls(0, 100).await.unwrap();
     let order: Vec<&str> =
         calls.iter().filter(|c| c.path == "/v1/payment_intents").map(|c| c.method.as_str()).collect();
-    assert_eq!(order, ["POST", "GET", "GET", "POST"], "looked again after it slept");
+    assert_eq!(order, ["GET", "POST", "GET", "GET", "POST"], "looked again after it slept");
     assert_eq!(hotel.money_kept().await, 24_000);
     operator.stop().await;
 }
@@ -110,12 +111,6 @@ async fn nights_of_a_cancelled_stay_are_sold_again_while_its_refund_is_stuck() {
     hotel.settled("nora", Reason::Cancelled).await;
     assert_eq!(hotel.money_kept().await, 24_000, "Nora's money went back, Otto's is there");
     operator.stop().await;
-}
-
-/// Every right, past the policies: as somebody would who strips finalizers or restores half a backup.
-async fn strip(hotel: &Hotel, name: &str) {
-    let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
-    hotel.reservations().patch(name, &PatchParams::default(), &none).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -363,42 +358,5 @@ async fn a_month_that_is_past_is_emptied_and_goes_and_its_guests_stay_as_they_ar
     operator.looks_again(2).await;
     assert!(empty().await, "nobody takes a night that is past");
     assert_eq!(hotel.money_kept().await, 24_000 + 26 * 12_000);
-    operator.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn money_whose_reservation_vanished_is_told_and_not_moved() {
-    let mut hotel = Hotel::open("orphan").await;
-    hotel.config.payments.sweep.every = Duration::from_millis(300);
-    let ahead = hotel.movable_clock();
-    let operator = hotel.operator();
-    hotel.room("double", 2).await;
-    for name in ["vera", "wim"] {
-        hotel.reserve(name, "double").await;
-        hotel.settled(name, Reason::Confirmed).await;
-    }
-    operator.stop().await;
-    strip(&hotel, "vera").await;
-    hotel.delete("vera").await;
-    hotel.gone("vera").await;
-    let operator = hotel.operator();
-    let swept = |at_least: u64| {
-        let text = operator.metrics.text();
-        let line =
-            text.lines().find_map(|l| l.strip_prefix("innkeeper_sweep_last_success_timestamp_seconds "));
-        line.and_then(|n| n.parse::<u64>().ok()).is_some_and(|n| n >= at_least)
-    };
-    assert!(eventually_async(async || swept(1)).await, "no sweep");
-    assert!(operator.metrics.text().contains("innkeeper_orphaned_payments 0"), "too young to be told");
-    ahead.store(2 * 3600, Ordering::SeqCst);
-    let told = async || operator.metrics.text().contains("innkeeper_orphaned_payments 1");
-    assert!(eventually_async(told).await, "nobody is told");
-    assert_eq!(hotel.money_kept().await, 48_000, "nothing is given back by itself");
-    // A person gives it back: then it is nobody's any more.
-    let orphan =
-        hotel.accounts().await.into_iter().find(|a| a.intent.metadata["innkeeper_name"] == "vera").unwrap();
-    hotel.desk().refund_by_hand(&orphan.intent.id, None).await.unwrap();
-    let over = async || operator.metrics.text().contains("innkeeper_orphaned_payments 0");
-    assert!(eventually_async(over).await, "still told");
     operator.stop().await;
 }

@@ -8,7 +8,7 @@ use innkeeper_payments::sandbox::{IntentStatus, Outcome};
 use rstest::rstest;
 use serde_json::json;
 
-use crate::support::faults::{charges, lookups};
+use crate::support::faults::charges;
 use crate::support::gate::{CHARGE, Gate, Nowhere, Side};
 use crate::support::history::History;
 use crate::support::hotel::{Hotel, is, pay_with, uid};
@@ -124,7 +124,7 @@ async fn a_charge_that_came_before_the_fence_is_booked_however_late_it_is_found(
     let ahead = hotel.movable_clock();
     // It lands, its answer is lost, and for longer than the hold nobody can look it up.
     hotel.fault(&charges(), &json!({ "kind": "drop", "when": "after" }));
-    let blind = hotel.faults(&lookups(), &json!({ "kind": "server_error", "when": "before" }), None);
+    let blind = hotel.blind(&json!({ "kind": "server_error", "when": "before" }));
     let operator = hotel.operator();
     hotel.reserve("kai", "double").await;
     hotel.becomes("kai", C::Paid, Unknown, Reason::OutcomeUnknown).await;

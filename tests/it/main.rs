@@ -14,6 +14,7 @@ mod cost;
 mod drift;
 mod examples;
 mod gateway;
+mod guarded;
 mod holding;
 mod money;
 mod process;

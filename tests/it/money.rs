@@ -13,7 +13,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::checker::Checker;
-use crate::support::faults::{charges, lookups, refunds};
+use crate::support::faults::{charges, refunds};
 use crate::support::gate::{CHARGE, Gate, Nowhere, Side};
 use crate::support::history::History;
 use crate::support::hotel::{Hotel, Running, is, pay_with, uid};
@@ -76,7 +76,9 @@ async fn whatever_becomes_of_the_answer_the_guest_is_refunded_once(#[case] kind:
 async fn a_lookup_that_lags_behind_is_no_reason_to_charge_again() {
     let (hotel, operator) = open("lag").await;
     hotel.fault(&charges(), &json!({ "kind": "drop", "when": "after" }));
-    hotel.faults(
+    // The list that is read once before the first charge passes.
+    hotel.faults_after(
+        1,
         &json!({ "path": "/v1/payment_intents", "method": "GET" }),
         &json!({ "kind": "lag", "seconds": 600 }),
         Some(2),
@@ -479,7 +481,7 @@ async fn what_was_refunded_in_the_dashboard_is_never_refunded_again(#[case] by_h
 async fn what_was_refunded_in_the_dashboard_before_it_was_booked_is_not_booked() {
     let (hotel, operator) = open("before").await;
     hotel.fault(&charges(), &json!({ "kind": "drop", "when": "after" }));
-    let blind = hotel.faults(&lookups(), &json!({ "kind": "drop", "when": "before" }), None);
+    let blind = hotel.blind(&json!({ "kind": "drop", "when": "before" }));
     hotel.reserve("bea", "double").await;
     hotel.struck(blind, 1).await;
     hotel.desk().refund_by_hand(&hotel.account().await.intent.id, Some(5_000)).await.unwrap();
@@ -498,7 +500,7 @@ async fn what_was_refunded_in_the_dashboard_before_it_was_booked_is_not_booked()
 async fn past_the_keys_lifetime_the_provider_is_asked_before_the_key_is_used_again(#[case] kind: Value) {
     let (hotel, operator) = open("expired").await;
     hotel.fault(&charges(), &kind);
-    let blind = hotel.faults(&lookups(), &json!({ "kind": "drop", "when": "before" }), None);
+    let blind = hotel.blind(&json!({ "kind": "drop", "when": "before" }));
     hotel.reserve("eva", "double").await;
     hotel.struck(blind, 1).await;
     hotel.desk().advance_clock(25 * 3600).await.unwrap();

@@ -182,6 +182,30 @@ impl ControlPlane {
         Err(Error::NoFreePort { name: APISERVER })
     }
 
+    /// Keeps a copy of everything that is stored now, as a backup of etcd would. The API server is gone for a moment.
+    pub fn keep_etcd(&self) -> Result<()> {
+        self.with_etcd_stopped(copy)
+    }
+
+    /// Puts everything back to what it was when it was kept, as restoring that backup would.
+    pub fn put_etcd_back(&self) -> Result<()> {
+        self.with_etcd_stopped(|etcd, kept| copy(kept, etcd))
+    }
+
+    fn with_etcd_stopped(&self, work: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<()> {
+        self.supervisor.kill(APISERVER)?;
+        self.supervisor.kill(ETCD)?;
+        work(&self.folder.join("etcd"), &self.folder.join("etcd-kept"))?;
+        let identity = self.pki.server("etcd")?;
+        let arguments = servers::etcd(&self.folder, &self.pki, &identity, self.etcd);
+        self.supervisor.forget_log(ETCD);
+        self.supervisor.run(ETCD, &self.binaries.path(ETCD), &arguments)?;
+        self.await_ready(ETCD, &servers::etcd_endpoint(self.etcd), "/health", |answer| {
+            answer.contains("true")
+        })?;
+        self.run_apiserver(&self.apiserver)
+    }
+
     /// Stops everything and returns when all processes have gone and the temporary folder is removed.
     pub fn stop(self) {
         self.supervisor.stop();
@@ -301,6 +325,22 @@ impl ControlPlane {
 #[allow(clippy::panic, reason = "this crate is part of the tests")]
 pub(crate) fn sure<T, E: std::fmt::Display>(what: &str, outcome: Result<T, E>) -> T {
     outcome.unwrap_or_else(|error| panic!("cannot {what}: {error}"))
+}
+
+/// Makes `to` what `from` is, folders and all.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir_all(to).map_err(io("create", to))?;
+    for entry in fs::read_dir(from).map_err(io("read", from))? {
+        let entry = entry.map_err(io("read", from))?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &target)?;
+        } else {
+            fs::copy(&path, &target).map_err(io("copy", &path))?;
+        }
+    }
+    Ok(())
 }
 
 fn make_folder(keep: Option<&Path>) -> Result<(PathBuf, Afterwards)> {

@@ -5,12 +5,12 @@
 
 use innkeeper_api::{ConditionStatus, ConditionType, Decision, Reason};
 
-use super::Context;
+use super::{Context, earlier};
 use crate::inventory::NightsSeen;
-use crate::knowledge::{ChargeKnown, NightsKnown};
+use crate::knowledge::{BrakeKnown, ChargeKnown, NightsKnown};
 use crate::observed::{Effect, Plan, Wake};
 use crate::policy::percent_back;
-use crate::provider::{Intent, IntentState, ProviderError, Refund, RefundState};
+use crate::provider::{Because, Intent, IntentState, ProviderError, Refund, RefundState};
 use crate::status::{self, End, RefundFailure, Stage, stage};
 
 /// As many attempts as the status has numbers for.
@@ -38,9 +38,16 @@ pub(super) fn asked(context: &Context<'_>) -> Option<Plan> {
 }
 
 pub(super) fn plan(context: &Context<'_>, end: End) -> Plan {
-    let intent = match money(context) {
+    // Somebody may have dropped it, and what is on its way back must not be forgotten.
+    let missing = context.missing_finalizers();
+    if !missing.is_empty() {
+        return Plan::Do(Effect::AddFinalizers(missing));
+    }
+    let intent = match money(context, end) {
         Money::Settled(intent) => intent,
-        Money::Next(plan) => return meanwhile(context, plan),
+        Money::Next(plan) => {
+            return meanwhile(context, context.unless_halted(plan, status::money_halted));
+        }
     };
     match context.observed.known.nights {
         NightsKnown::Released => {
@@ -77,11 +84,15 @@ enum Money<'a> {
     Next(Plan),
 }
 
-fn money<'a>(context: &Context<'a>) -> Money<'a> {
+fn money<'a>(context: &Context<'a>, end: End) -> Money<'a> {
     let Some(attempt) = context.attempt() else { return Money::Settled(None) };
     let intent = match &context.observed.known.charge {
         ChargeKnown::NotAsked => return Money::Next(Plan::Do(Effect::Look(context.look_for(attempt)))),
-        ChargeKnown::Nothing => return Money::Next(Plan::Do(Effect::Fence(context.charge(attempt)))),
+        ChargeKnown::Nothing => {
+            let fence = || Plan::Do(Effect::Fence(context.charge(attempt)));
+            let adoption = earlier::under_way(context, attempt, unanswered);
+            return Money::Next(adoption.unwrap_or_else(fence));
+        }
         ChargeKnown::Refused { .. } => return Money::Settled(None),
         // It had given us the id itself: only a person can find out what became of the money.
         ChargeKnown::Failed(ProviderError::NotFound(_)) => {
@@ -92,14 +103,14 @@ fn money<'a>(context: &Context<'a>) -> Money<'a> {
         ChargeKnown::Intent(intent) => intent,
     };
     match &intent.state {
-        IntentState::Captured => refund(context, intent),
+        IntentState::Captured => refund(context, intent, end),
         IntentState::Declined { .. } | IntentState::Cancelled => Money::Settled(Some(intent)),
         IntentState::Open => Money::Next(Plan::Do(Effect::CancelIntent(intent.id.clone()))),
         IntentState::Processing => Money::Next(Plan::Wait(Wake::Poll)),
     }
 }
 
-fn refund<'a>(context: &Context<'a>, intent: &'a Intent) -> Money<'a> {
+fn refund<'a>(context: &Context<'a>, intent: &'a Intent, end: End) -> Money<'a> {
     let payment = context.status.payment.clone().unwrap_or_default();
     // Until this decision was stored, captured may not have been: what is kept is then nothing of it.
     let due = intent.captured - payment.kept - intent.returning();
@@ -120,12 +131,49 @@ fn refund<'a>(context: &Context<'a>, intent: &'a Intent) -> Money<'a> {
             Money::Next(refund_failed(context, intent, attempt, code))
         }
         Some((failed, error)) if *failed == attempt => Money::Next(unanswered(context, error)),
-        _ => Money::Next(Plan::Do(Effect::Refund(Refund {
-            uid: context.uid().to_owned(),
-            attempt,
-            intent: intent.id.clone(),
-            amount: due,
-        }))),
+        _ => Money::Next(give_back(context, refund_of(context, intent, attempt, due, end))),
+    }
+}
+
+pub(super) fn refund_of(
+    context: &Context<'_>,
+    intent: &Intent,
+    attempt: u32,
+    amount: i64,
+    end: End,
+) -> Refund {
+    Refund {
+        installation: context.observed.settings.installation.clone(),
+        uid: context.uid().to_owned(),
+        attempt,
+        intent: intent.id.clone(),
+        amount,
+        because: because(end),
+    }
+}
+
+const fn because(end: End) -> Because {
+    match end {
+        End::Rejected => Because::Rejected,
+        End::Cancelled => Because::Cancelled,
+        End::Withdrawn => Because::Withdrawn,
+    }
+}
+
+/// What a guest has asked for, and what the sale's own rules give back, goes at once. What nobody has asked for goes past
+/// the brake: a whole season may have been deleted by mistake.
+fn give_back(context: &Context<'_>, refund: Refund) -> Plan {
+    if !refund.because.is_unasked() {
+        return Plan::Do(Effect::Refund(refund));
+    }
+    match &context.observed.known.brake {
+        BrakeKnown::NotAsked => Plan::Do(Effect::AskBrake(refund)),
+        BrakeKnown::Free => Plan::Do(Effect::Refund(refund)),
+        BrakeKnown::Halted(why) => {
+            let halted = status::money_halted(&context.status, why, context.now);
+            context.write_or(halted, Plan::Wait(Wake::Poll))
+        }
+        BrakeKnown::Failed(error) => unanswered(context, error),
     }
 }
 

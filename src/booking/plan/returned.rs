@@ -5,11 +5,11 @@
 use innkeeper_api::{ConditionType, Reason};
 
 use super::Context;
-use super::closing::{Allowed, allowed, failure};
+use super::closing::{Allowed, allowed, failure, refund_of};
 use crate::knowledge::ChargeKnown;
 use crate::observed::{Effect, Plan, Wake};
-use crate::provider::{Intent, ProviderError, Refund, RefundState};
-use crate::status::{self, RefundFailure};
+use crate::provider::{Intent, ProviderError, RefundState};
+use crate::status::{self, RefundFailure, Stage, stage};
 
 /// What to do about it; nothing where nobody has said that anything came back.
 pub(super) fn plan(context: &Context<'_>) -> Option<Plan> {
@@ -44,8 +44,8 @@ pub(super) fn plan(context: &Context<'_>) -> Option<Plan> {
     }
     // An attempt that is stored and that the provider does not have yet was allowed by a person.
     if stored && !intent.refunds.iter().any(|refund| refund.attempt == Some(attempt)) {
-        let (uid, intent) = (context.uid().to_owned(), intent.id.clone());
-        return Some(Plan::Do(Effect::Refund(Refund { uid, attempt, intent, amount: due })));
+        let Stage::Closed(end) = stage(&context.status) else { return None };
+        return Some(Plan::Do(Effect::Refund(refund_of(context, intent, attempt, due, end))));
     }
     let why = intent.refunds.iter().rev().find_map(|refund| failure(&refund.state))?;
     Some(came_back(context, intent, attempt, &why))

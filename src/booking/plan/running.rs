@@ -6,13 +6,17 @@
 
 use innkeeper_api::{Flow, Reason};
 
-use super::{Context, closing};
+use super::{Context, closing, earlier};
 use crate::knowledge::{ChargeKnown, NightsKnown};
 use crate::observed::{Effect, Plan, Wake};
 use crate::provider::{Intent, IntentState, ProviderError};
 use crate::status;
 
 pub(super) fn plan(context: &Context<'_>) -> Plan {
+    context.unless_halted(next(context), status::charge_halted)
+}
+
+fn next(context: &Context<'_>) -> Plan {
     let missing = context.missing_finalizers();
     if !missing.is_empty() {
         return Plan::Do(Effect::AddFinalizers(missing));
@@ -80,14 +84,16 @@ fn money<'a>(context: &Context<'a>) -> Money<'a> {
         // Nothing can have been sent under a number that was stored a moment ago; else it is looked up first. An old object
         // may have had that number before somebody wiped its status, and its key may have run out.
         ChargeKnown::NotAsked if known.attempt_is_new && context.is_young() && !late(context) => {
-            return Money::Next(Plan::Do(Effect::Charge(context.charge(attempt))));
+            return Money::Next(charge(context, attempt));
         }
         ChargeKnown::NotAsked => return Money::Next(Plan::Do(Effect::Look(context.look_for(attempt)))),
         // The hold has run out, and the charge may still be on its way: the provider itself must refuse it first.
         ChargeKnown::Nothing if late(context) => {
-            return Money::Next(Plan::Do(Effect::Fence(context.charge(attempt))));
+            let fence = || Plan::Do(Effect::Fence(context.charge(attempt)));
+            let adoption = earlier::under_way(context, attempt, unanswered);
+            return Money::Next(adoption.unwrap_or_else(fence));
         }
-        ChargeKnown::Nothing => return Money::Next(Plan::Do(Effect::Charge(context.charge(attempt)))),
+        ChargeKnown::Nothing => return Money::Next(charge(context, attempt)),
     };
     match &intent.state {
         IntentState::Captured if intent.captured == context.amount() && intent.returning() == 0 => {
@@ -119,6 +125,12 @@ fn money<'a>(context: &Context<'a>) -> Money<'a> {
     }
 }
 
+/// The charge, or what must come before it.
+fn charge(context: &Context<'_>, attempt: u32) -> Plan {
+    earlier::comes_first(context, attempt, unanswered)
+        .unwrap_or_else(|| Plan::Do(Effect::Charge(context.charge(attempt))))
+}
+
 fn nights(context: &Context<'_>, intent: Option<&Intent>) -> Plan {
     match &context.observed.known.nights {
         NightsKnown::Held { room_uid } => {
@@ -134,8 +146,10 @@ fn nights(context: &Context<'_>, intent: Option<&Intent>) -> Plan {
     }
 }
 
+/// Where a person is waited for, no deadline passes.
 fn late(context: &Context<'_>) -> bool {
-    context.status.deadline.is_some_and(|deadline| context.now >= deadline)
+    context.paid() != Some(&Reason::AlreadyCharged)
+        && context.status.deadline.is_some_and(|deadline| context.now >= deadline)
 }
 
 fn timed_out(context: &Context<'_>, intent: Option<&Intent>) -> Plan {

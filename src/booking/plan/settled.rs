@@ -68,8 +68,18 @@ fn kept(context: &Context<'_>) -> Plan {
 }
 
 pub(super) fn closed(context: &Context<'_>) -> Plan {
+    // Without it the object could go, and with it all that says whose the money is that stays with the hotel.
+    let missing = context.missing_finalizers();
+    if kept_money(context) > 0 && !missing.is_empty() {
+        return Plan::Do(Effect::AddFinalizers(missing));
+    }
     if let Some(plan) = returned::plan(context) {
-        return plan;
+        return match plan {
+            Plan::Do(effect) if effect.is_payment() && context.observed.halted.is_some() => {
+                Plan::Wait(Wake::Poll)
+            }
+            plan => plan,
+        };
     }
     if context.deleted_at().is_some() {
         return file_away(context);
@@ -80,6 +90,11 @@ pub(super) fn closed(context: &Context<'_>) -> Plan {
         (true, NightsKnown::Busy) => Plan::Wait(Wake::Retry),
         _ => Plan::Wait(Wake::OnChange),
     }
+}
+
+/// What was taken and has not gone back, minor units.
+fn kept_money(context: &Context<'_>) -> i64 {
+    context.status.payment.as_ref().map_or(0, |p| p.captured - p.refunded)
 }
 
 /// Lets the object go: no calendar holds it any more, and money that stays with the hotel is marked as settled.
@@ -95,10 +110,13 @@ fn file_away(context: &Context<'_>) -> Plan {
         _ => return Plan::Do(Effect::Release(context.stay())),
     }
     let payment = context.status.payment.clone().unwrap_or_default();
-    let kept = payment.captured - payment.refunded;
+    let kept = kept_money(context);
     if let (true, false, Some(id)) = (kept > 0, known.marked, payment.id) {
         if known.mark_failed {
             return Plan::Wait(Wake::Retry);
+        }
+        if context.observed.halted.is_some() {
+            return Plan::Wait(Wake::Poll);
         }
         return Plan::Do(Effect::MarkSettled { id, kept });
     }

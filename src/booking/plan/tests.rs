@@ -2,6 +2,7 @@
 
 mod answers;
 mod closing;
+mod guarded;
 mod holding;
 mod known;
 mod opening;
@@ -19,7 +20,7 @@ use kube::api::ObjectMeta;
 use super::*;
 use crate::fixtures::{ROOM_UID, UID, assert_follows, at, now, quote, room, stay};
 use crate::inventory::NightsSeen;
-use crate::knowledge::{Answer, Knowledge, NightsKnown};
+use crate::knowledge::{Answer, BrakeKnown, EarlierKnown, Knowledge, NightsKnown};
 use crate::observed::{Effect, RoomView, Settings};
 use crate::provider::{Fenced, Intent, IntentState, ProviderError, RefundState, RefundView};
 use crate::status;
@@ -46,6 +47,9 @@ fn told(plan: &Plan) -> String {
             Effect::RemoveFinalizer(name) => format!("remove {name}"),
             Effect::ReadRoom => "read the Room".to_owned(),
             Effect::ReadCancellation => "read the cancellation".to_owned(),
+            Effect::FindEarlier(tags) => format!("find earlier payments of {}", tags.name),
+            Effect::Adopt(a) => format!("adopt {} of {} as #{}", a.intent, a.from, a.attempt),
+            Effect::AskBrake(r) => format!("ask the brake for {} of {}", r.amount, r.intent),
             Effect::Charge(c) => format!("charge #{} {} {} {}", c.attempt, c.amount, c.currency, c.method),
             Effect::Look(l) => format!("look for #{} {}", l.attempt, l.id.as_deref().unwrap_or("by list")),
             Effect::Fence(c) => format!("fence #{} {} {}", c.attempt, c.amount, c.currency),

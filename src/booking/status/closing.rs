@@ -160,6 +160,17 @@ pub fn refund_failed(
     draft.fact(FactKind::RefundFailed, Some(why), Some(due)).done()
 }
 
+/// The brake is on: a person must say that the money may go out.
+#[must_use]
+pub fn money_halted(before: &ReservationStatus, why: &str, now: Timestamp) -> ReservationStatus {
+    let mut draft = Draft::of(before, now);
+    let message = format!("What is due back waits. {why}");
+    draft.set(C::Refunded, False, Reason::MoneyHalted, &message);
+    draft.status.conditions.remove(&C::Reconciling);
+    draft.set(C::Stalled, True, Reason::MoneyHalted, &message);
+    draft.done()
+}
+
 /// A person has allowed another attempt: its number is stored before it is sent.
 #[must_use]
 pub fn refund_retried(before: &ReservationStatus, attempt: u32, now: Timestamp) -> ReservationStatus {

@@ -100,6 +100,10 @@ pub(super) const FIELDS: &[Field] = &[
     at_start("payments.keyFile", Rule::File),
     at_start("payments.connectTimeout", Rule::Span { min: MILLISECOND.saturating_mul(100), max: MINUTE }),
     at_start("payments.requestTimeout", Rule::Span { min: SECOND, max: MINUTE.saturating_mul(5) }),
+    live(
+        "payments.lookBack",
+        Rule::Span { min: HOUR.saturating_mul(24), max: HOUR.saturating_mul(24 * 1500) },
+    ),
     at_start("payments.breaker.failures", Rule::Whole { min: 1, max: 1000 }),
     at_start("payments.breaker.openFor", Rule::Span { min: MILLISECOND.saturating_mul(100), max: HOUR }),
     live("payments.backoff.initial", Rule::Span { min: MILLISECOND.saturating_mul(100), max: HOUR }),
@@ -111,6 +115,7 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     at_start("payments.webhooks.secretFile", Rule::OptionalFile),
     at_start("payments.webhooks.listen", Rule::Listen),
+    live("payments.brake.unaskedPerDay", Rule::Whole { min: 0, max: 1_000_000 }),
     at_start("gateway.listen", Rule::Listen),
     at_start("gateway.watchNamespaces", Rule::Namespaces { most: 100 }),
     at_start("gateway.partnersFile", Rule::OptionalFile),

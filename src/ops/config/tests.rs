@@ -53,6 +53,8 @@ payments:
   backoff: {initial: 500ms, max: 1m}
   sweep: {every: 2h, back: 24h}
   webhooks: {secretFile: /run/webhooks, listen: '127.0.0.1:81'}
+  lookBack: 48h
+  brake: {unaskedPerDay: 5}
 gateway:
   listen: 127.0.0.1:80
   watchNamespaces: [annex]
@@ -124,6 +126,8 @@ log: {format: json, filter: 'info,kube=warn'}
                 secret_file: Some("/run/webhooks".into()),
                 listen: "127.0.0.1:81".parse().unwrap(),
             },
+            look_back: seconds(172_800),
+            brake: Brake { unasked_per_day: 5 },
         },
         gateway: Gateway {
             listen: "127.0.0.1:80".parse().unwrap(),

@@ -62,6 +62,18 @@ labels! {
         NightsLost = "NightsLost",
         /// What was agreed on a booked stay was lost with its status.
         TermsLost = "TermsLost",
+        /// The same stay was paid under another UID.
+        AlreadyCharged = "AlreadyCharged",
+        /// The brake is on.
+        MoneyHalted = "MoneyHalted",
+    }
+
+    /// Why money waits until a person has acknowledged it.
+    Halted {
+        /// Too much would go back that nobody has asked back.
+        Outgoing = "outgoing",
+        /// The cluster does not know payments that were made.
+        Rewound = "rewound",
     }
 
     /// When a changed field of the configuration takes effect.
@@ -100,6 +112,8 @@ labels! {
         List = "list",
         /// Mark what stays with the hotel as settled.
         MarkSettled = "mark_settled",
+        /// Make a payment another Reservation's.
+        Adopt = "adopt",
     }
 
     /// What came of a call to the payment provider.
@@ -235,6 +249,11 @@ pub(super) struct OpLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct WaitsForLabel {
     pub(super) reason: WaitsFor,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct HaltedLabel {
+    pub(super) because: Halted,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -17,6 +17,8 @@ fn exercised() -> Metrics {
     metrics.settled(Outcome::Rejected, "OutOfStock");
     metrics.provider_call(ProviderOp::Charge, ProviderOutcome::Declined, SECOND);
     metrics.breaker_open(true);
+    metrics.money_halted(Halted::Rewound, true);
+    metrics.orphan_returned();
     metrics.calendar_write(CalendarWrite::Conflict);
     metrics.batch(7);
     metrics.status_write(StatusKind::Room, StatusWrite::Ok);
@@ -47,6 +49,9 @@ fn series_have_exactly_the_names_that_dashboards_know() {
         "innkeeper_provider_calls_total{op=\"charge\",outcome=\"declined\"} 1",
         "innkeeper_provider_call_seconds_count{op=\"charge\"} 1",
         "innkeeper_provider_breaker_open 1",
+        "innkeeper_money_halted{because=\"rewound\"} 1",
+        "innkeeper_money_halted{because=\"outgoing\"} 0",
+        "innkeeper_orphaned_payments_returned_total 1",
         "innkeeper_calendar_writes_total{result=\"ok\"} 0",
         "innkeeper_calendar_writes_total{result=\"conflict\"} 1",
         "innkeeper_calendar_writes_total{result=\"refused\"} 0",
@@ -79,7 +84,9 @@ fn no_family_is_there_that_nobody_meant() {
             "innkeeper_calendar_writes counter",
             "innkeeper_config_last_reload_successful gauge",
             "innkeeper_config_reload counter",
+            "innkeeper_money_halted gauge",
             "innkeeper_orphaned_payments gauge",
+            "innkeeper_orphaned_payments_returned counter",
             "innkeeper_provider_breaker_open gauge",
             "innkeeper_provider_call_seconds histogram",
             "innkeeper_provider_calls counter",
@@ -146,7 +153,7 @@ fn a_gateway_shows_what_it_counts_and_nothing_of_an_operators() {
     ] {
         assert!(text.lines().any(|line| line == series), "{series} is not in\n{text}");
     }
-    for others in ["reconcile", "provider", "leader_election", "orphaned", "sweep"] {
+    for others in ["reconcile", "provider", "leader_election", "orphaned", "sweep", "halted"] {
         assert!(!text.contains(others), "{others} is in\n{text}");
     }
     drop(two);

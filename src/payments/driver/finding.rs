@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use innkeeper_booking::provider::{Intent, IntentState, LookFor, ProviderError, Step, Tags};
+use innkeeper_booking::provider::{Because, Intent, IntentState, LookFor, ProviderError, Step, Tags};
 use jiff::{SignedDuration, Timestamp};
 use stripe_client_core::StripeRequest as _;
 use stripe_core::payment_intent::{ListPaymentIntent, RetrievePaymentIntent};
@@ -59,6 +59,21 @@ pub struct ListQuery {
     pub after: Option<String>,
     /// How many pages of 100 to read at most.
     pub pages: u32,
+    /// Whether to read the refunds too; without them every intent reads as if nothing had gone back.
+    pub refunds: bool,
+}
+
+/// One refund of an installation, as its list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The intent whose money goes back.
+    pub intent: String,
+    /// UID of the Reservation it was made for.
+    pub uid: String,
+    /// Why.
+    pub because: Because,
+    /// When it was made.
+    pub created: Timestamp,
 }
 
 /// What a stretch of the list held.
@@ -139,7 +154,8 @@ impl Stripe {
             }
         }
         // One list of refunds for the whole stretch: none of them is older than the oldest intent in it.
-        let oldest = ours.iter().filter(|raw| raw.amount_received > 0).map(|raw| raw.created).min();
+        let captured = ours.iter().filter(|raw| raw.amount_received > 0 && query.refunds);
+        let oldest = captured.map(|raw| raw.created).min();
         let refunds = match oldest {
             Some(oldest) => self.refunds(|request| request.created(RangeQueryTs::gte(oldest))).await?,
             None => Vec::new(),
@@ -159,6 +175,36 @@ impl Stripe {
         Ok(Listing { intents, next: cursor })
     }
 
+    /// Every refund that the installation has made since then, whatever has become of it; those made in the dashboard
+    /// are none of its.
+    pub async fn outgoing(
+        &self,
+        installation: &str,
+        since: Timestamp,
+    ) -> Result<Vec<Outgoing>, ProviderError> {
+        let from = since.as_second().max(0);
+        let refunds = self.refunds(|request| request.created(RangeQueryTs::gte(from))).await?;
+        let ours = |refund: stripe_shared::Refund| {
+            let marks = refund.metadata.as_ref().filter(|marks| metadata::is_of(marks, installation))?;
+            let (because, uid) = metadata::reason(marks)?;
+            let intent = refund.payment_intent.as_ref()?.id().as_str().to_owned();
+            let created = Timestamp::from_second(refund.created).ok()?;
+            Some(Outgoing { intent, uid, because, created })
+        };
+        Ok(refunds.into_iter().filter_map(ours).collect())
+    }
+
+    /// One intent as it is now, with its tags and refunds; the tags are missing where it is not the installation's.
+    pub async fn examine(
+        &self,
+        installation: &str,
+        id: &str,
+    ) -> Result<(Option<Tags>, Intent), ProviderError> {
+        let raw = self.retrieve(id).await?;
+        let tags = metadata::tags(&raw.metadata).filter(|_| metadata::is_of(&raw.metadata, installation));
+        Ok((tags, self.with_refunds(&raw).await?))
+    }
+
     /// Tells whether address and key work. Cheap, and without effect.
     pub async fn check(&self) -> Result<(), ProviderError> {
         let call = self.transport.begin(Op::Check, None);
@@ -173,7 +219,7 @@ impl Stripe {
         self.with_refunds(&raw).await
     }
 
-    async fn retrieve(&self, id: &str) -> Result<Box<PaymentIntent>, ProviderError> {
+    pub(super) async fn retrieve(&self, id: &str) -> Result<Box<PaymentIntent>, ProviderError> {
         let id = checked(id)?;
         let call = self.transport.begin(Op::ReadIntent, None);
         let request = RetrievePaymentIntent::new(id).customize();

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use innkeeper_booking::provider::{Charge, Refund, Step, Tags};
+use innkeeper_booking::provider::{Adoption, Because, Charge, Refund, Step, Tags};
 
 const INSTALLATION: &str = "innkeeper_installation";
 const NAMESPACE: &str = "innkeeper_namespace";
@@ -16,6 +16,8 @@ const STEP: &str = "innkeeper_step";
 const ATTEMPT: &str = "innkeeper_attempt";
 const FENCE: &str = "innkeeper_fence";
 const SETTLED: &str = "innkeeper_settled";
+const ADOPTED_FROM: &str = "innkeeper_adopted_from";
+const BECAUSE: &str = "innkeeper_because";
 
 /// Metadata as the provider keeps it.
 pub(super) type Metadata = HashMap<String, String>;
@@ -44,11 +46,34 @@ pub(super) fn of_charge(charge: &Charge, fence: bool) -> Metadata {
 
 /// The marks of a refund.
 pub(super) fn of_refund(refund: &Refund) -> Metadata {
+    let step = if refund.because == Because::Orphaned { Step::Orphan } else { Step::Refund };
     HashMap::from([
+        entry(INSTALLATION, &refund.installation),
         entry(UID, &refund.uid),
-        entry(STEP, Step::Refund.as_str()),
+        entry(STEP, step.as_str()),
         entry(ATTEMPT, refund.attempt.to_string()),
+        entry(BECAUSE, refund.because.as_str()),
     ])
+}
+
+/// What makes an intent another Reservation's.
+pub(super) fn of_adoption(adoption: &Adoption) -> Metadata {
+    let tags = &adoption.tags;
+    HashMap::from([
+        entry(NAMESPACE, &tags.namespace),
+        entry(NAME, &tags.name),
+        entry(UID, &tags.uid),
+        entry(CHECK_IN, tags.check_in.to_string()),
+        entry(ATTEMPT, adoption.attempt.to_string()),
+        entry(ADOPTED_FROM, &adoption.from),
+    ])
+}
+
+/// Why a refund was made, and for which Reservation; `None` where we did not make it.
+pub(super) fn reason(metadata: &Metadata) -> Option<(Because, String)> {
+    let word = metadata.get(BECAUSE)?;
+    let because = Because::ALL.iter().copied().find(|because| because.as_str() == word)?;
+    Some((because, metadata.get(UID)?.clone()))
 }
 
 /// The mark that what is left of an intent stays with the hotel, with how much that is in minor units.

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use innkeeper_booking::provider::ProviderError;
 
 pub use config::{ApiKey, ConfigError, STRIPE_API, StripeConfig};
-pub use finding::{ListQuery, Listing, Whose};
+pub use finding::{ListQuery, Listing, Outgoing, Whose};
 pub use observe::{CallReport, Observer, Op, Outcome};
 
 use transport::Transport;

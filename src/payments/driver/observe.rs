@@ -16,6 +16,8 @@ pub enum Op {
     Refund,
     /// Mark an intent as settled.
     MarkSettled,
+    /// Make an intent another Reservation's.
+    Adopt,
     /// Read one intent.
     ReadIntent,
     /// Read one refund.
@@ -38,6 +40,7 @@ impl Op {
             Self::Cancel => "cancel",
             Self::Refund => "refund",
             Self::MarkSettled => "mark_settled",
+            Self::Adopt => "adopt",
             Self::ReadIntent => "read_intent",
             Self::ReadRefund => "read_refund",
             Self::ListIntents => "list_intents",

@@ -258,6 +258,8 @@ async fn bad_reservations_of_every_kind_end_or_are_refused_with_a_reason_and_sto
     let mut files = Files::of(&hotel);
     // Who asks for a Room that is not there waits no longer than this.
     files.set("operator.acceptWithin", json!("2s"));
+    // More of them go on one day than a hotel would give back unasked.
+    files.set("payments.brake", json!({ "unaskedPerDay": 1000 }));
     let mut operator = files.operator();
     operator.leads().await;
     let room: Room = serde_json::from_value(object("Room", "double", &right_room())).unwrap();

@@ -12,3 +12,4 @@ mod leading;
 mod outages;
 mod rights;
 mod running;
+mod verify;

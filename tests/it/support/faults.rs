@@ -41,7 +41,17 @@ impl Hotel {
 
     /// Switches a fault on, so many times or for good; gives its number.
     pub fn faults(&self, matches: &Value, kind: &Value, times: Option<u32>) -> u64 {
-        let fault = json!({ "match": matches, "fault": kind, "times": times });
+        self.faults_after(0, matches, kind, times)
+    }
+
+    /// The same for lookups of charges, for good: the list that is read once before the first charge passes.
+    pub fn blind(&self, kind: &Value) -> u64 {
+        self.faults_after(1, &lookups(), kind, None)
+    }
+
+    /// Switches a fault on that lets so many requests pass first.
+    pub fn faults_after(&self, skip: u32, matches: &Value, kind: &Value, times: Option<u32>) -> u64 {
+        let fault = json!({ "match": matches, "fault": kind, "skip": skip, "times": times });
         self.desk().add_fault(serde_json::from_value(fault).unwrap()).id
     }
 

@@ -8,7 +8,7 @@ use innkeeper_api::{
     ConditionStatus, ConditionType, Guests, Payment, Rate, Reason, Reservation, ReservationSpec, Room,
     RoomCalendar, RoomSpec, WantedState,
 };
-use innkeeper_operator::{Cashier, CashierConfig, Clock, Doorbell, Operator, system_clock};
+use innkeeper_operator::{Cashier, CashierConfig, Clock, Doorbell, Home, Operator, system_clock};
 use innkeeper_ops::config::{Config, ConfigWatch};
 use innkeeper_ops::metrics::Metrics;
 use innkeeper_ops::probes::Health;
@@ -26,6 +26,9 @@ use super::{PATIENCE, control_plane};
 
 /// The secret key that the provider of a test takes.
 pub const KEY: &str = "sk_test_innkeeper";
+
+/// The `ConfigMap` of a hotel's installation.
+pub const INSTALLATION: &str = "innkeeper-installation";
 
 /// A night far ahead, the first of a month.
 pub const JULY: Date = date(2030, 7, 1);
@@ -106,8 +109,19 @@ impl Hotel {
         self.operator_with(self.client.clone(), provider)
     }
 
+    /// The same, with another configuration, and without being told of this hotel.
+    pub fn operator_of(&self, config: Config) -> Running {
+        self.start(self.client.clone(), &self.provider.url(), config)
+    }
+
     /// The same, with another client of the API server.
     pub fn operator_with(&self, client: Client, provider: &str) -> Running {
+        let mut config = self.config.clone();
+        config.operator.watch_namespaces.push(self.namespace.clone());
+        self.start(client, provider, config)
+    }
+
+    fn start(&self, client: Client, provider: &str, config: Config) -> Running {
         let metrics = Metrics::new("test");
         let stripe = Stripe::new(&StripeConfig {
             api_base: provider.to_owned(),
@@ -121,15 +135,17 @@ impl Hotel {
             open_for: self.config.payments.breaker.open_for,
             at_once: 64,
         };
-        let mut config = self.config.clone();
-        config.operator.watch_namespaces.push(self.namespace.clone());
         let doorbell = Doorbell::new(Metrics::default());
         let operator = Operator {
             doorbell: doorbell.clone(),
             client,
             cashier: Cashier::new(stripe, limits, metrics.clone()),
             config: Arc::new(ConfigWatch::fixed(config)),
-            installation: "test".to_owned(),
+            home: Home {
+                installation: "test".to_owned(),
+                namespace: self.namespace.clone(),
+                config_map: INSTALLATION.to_owned(),
+            },
             lease: None,
             clock: self.clock.clone(),
             metrics: metrics.clone(),

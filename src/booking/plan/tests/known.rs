@@ -11,6 +11,10 @@ pub(super) struct Known {
     pub(super) seen: NightsSeen,
     pub(super) settings: Settings,
     pub(super) now: Timestamp,
+    /// Nobody else of that name has paid, and the brake lets everything out, without being asked.
+    pub(super) plain: bool,
+    /// No money moves at all.
+    pub(super) halted: Option<&'static str>,
 }
 
 /// One that nobody has looked at, in a hotel that has its Room.
@@ -39,6 +43,8 @@ pub(super) fn new() -> Known {
         seen: NightsSeen::None,
         settings,
         now: now(),
+        plain: true,
+        halted: None,
     }
     .with_room(room())
 }
@@ -103,9 +109,25 @@ impl Known {
         self
     }
 
-    pub(super) fn retry(mut self, attempt: &str) -> Self {
+    pub(super) fn retry(self, attempt: &str) -> Self {
+        self.annotated(RETRY_REFUND, attempt)
+    }
+
+    pub(super) fn annotated(mut self, key: &str, value: &str) -> Self {
         let annotations = self.reservation.metadata.annotations.get_or_insert_default();
-        annotations.insert(RETRY_REFUND.to_owned(), attempt.to_owned());
+        annotations.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Everything that guards the money is asked.
+    pub(super) fn guarded(mut self) -> Self {
+        self.plain = false;
+        self
+    }
+
+    /// While no money moves at all.
+    pub(super) fn halted(mut self) -> Self {
+        self.halted = Some("The cluster was put back.");
         self
     }
 
@@ -215,12 +237,20 @@ impl Known {
 
     pub(super) fn next(&self) -> Plan {
         let view = self.room.as_ref().map_or(RoomView::Absent, RoomView::There);
+        let mut known = self.knowledge.clone();
+        if self.plain && known.earlier == EarlierKnown::NotAsked {
+            known.earlier = EarlierKnown::Found(Vec::new());
+        }
+        if self.plain && known.brake == BrakeKnown::NotAsked {
+            known.brake = BrakeKnown::Free;
+        }
         let observed = Observed {
             reservation: &self.reservation,
             room: view,
-            known: &self.knowledge,
+            known: &known,
             nights: self.seen,
             settings: &self.settings,
+            halted: self.halted,
         };
         let plan = plan(&observed, self.now);
         if let Plan::Write(status) = &plan {

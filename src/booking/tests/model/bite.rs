@@ -23,6 +23,8 @@ const WITHIN: u64 = 10_000;
 #[case::makes_a_lost_calendar_anew_without_its_holders(Sabotage::CalendarMadeEmpty, &["I6"])]
 #[case::takes_a_refused_look_for_a_decline(Sabotage::RefusedLookIsDecline, &["I7", "I11"])]
 #[case::goes_on_after_a_day_as_if_nothing_were(Sabotage::PausedForADay, &["I3", "I4", "I7", "I11"])]
+#[case::charges_what_another_object_has_paid(Sabotage::EarlierNotAsked, &["I3"])]
+#[case::knows_no_brake(Sabotage::NoBrake, &["brake"])]
 #[case::lets_the_object_go_too_early(Sabotage::FinalizerDroppedEarly, &["I5", "I12"])]
 fn a_broken_operator_is_found_out(#[case] sabotage: Sabotage, #[case] by: &[&str]) {
     let (found, _) = search(0..WITHIN, sabotage);

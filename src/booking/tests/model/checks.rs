@@ -70,9 +70,18 @@ pub struct Truth {
     pub facts: BTreeMap<String, Fact>,
     /// What each key has been used for.
     keys: BTreeMap<String, Request>,
+    /// Payments that were sent back and that nobody had asked back, with when.
+    going: BTreeMap<String, Timestamp>,
+    /// How many operators there are.
+    operators: usize,
 }
 
 impl Truth {
+    /// Of a world with so many operators.
+    pub fn of(operators: usize) -> Self {
+        Self { operators, ..Self::default() }
+    }
+
     /// Checks what has changed since the last time.
     pub fn check(&mut self, out: &mut Outside) {
         let changes = std::mem::take(&mut out.server.changes);

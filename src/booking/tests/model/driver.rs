@@ -49,6 +49,8 @@ impl Call {
             Effect::CancelIntent(id) => Request::Cancel(id.clone()),
             Effect::Refund(refund) => Request::Refund(refund.clone()),
             Effect::MarkSettled { id, kept } => Request::Mark(id.clone(), *kept),
+            Effect::FindEarlier(tags) => Request::ListNamed(tags.name.clone()),
+            Effect::Adopt(adoption) => Request::Adopt(adoption.clone()),
             _ => return None,
         };
         Some((Self { effect: effect.clone(), stage: Stage::First }, request))
@@ -62,6 +64,16 @@ impl Call {
             Effect::Look(what) => self.look(&what, response),
             Effect::CancelIntent(_) => self.cancel(response),
             Effect::Refund(_) => self.refund(response),
+            Effect::FindEarlier(tags) => Next::Done(Answer::Earlier(match response {
+                Response::Named(found) => Ok(found.into_iter().filter(|e| e.uid != tags.uid).collect()),
+                Response::Error(error) => Err(error),
+                other => Err(unreadable(&other)),
+            })),
+            Effect::Adopt(_) => Next::Done(Answer::Adopted(match response {
+                Response::Adopted => Ok(()),
+                Response::Error(error) => Err(error),
+                other => Err(unreadable(&other)),
+            })),
             _ => Next::Done(Answer::Mark(match response {
                 Response::Error(error) => Err(error),
                 _ => Ok(()),

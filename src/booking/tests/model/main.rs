@@ -6,8 +6,8 @@
 //!
 //! What is assumed of the world around: a request is on its way for half an hour at most; a pass sends nothing to the
 //! provider once it is an hour old; somebody sweeps holders whose Reservation is gone out of the calendars; a person
-//! gives back in the dashboard what the provider could not. Not modelled yet: Rooms deleted and made anew, statuses
-//! edited by hand, a second capture for a re-created object.
+//! gives back in the dashboard what the provider could not, says whose the money of an earlier object of a name is, and
+//! lets the brake go. Not modelled yet: Rooms deleted and made anew, statuses edited by hand.
 
 #![allow(
     clippy::unwrap_used,

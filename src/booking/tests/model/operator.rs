@@ -6,7 +6,7 @@
 mod cache;
 mod sabotage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use innkeeper_api::{ConditionType, Reservation, ReservationStatus, Room};
 use innkeeper_booking::inventory::{self, NightsSeen};
@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::allocator::{Allocator, Job, Work};
 use crate::driver::{Call, Next};
-use crate::outside::{Leg, Outside};
+use crate::outside::{Leg, Outside, Sent};
 use crate::provider::Response;
 use crate::server::{Refused, Seen};
 
@@ -50,6 +50,8 @@ pub struct Pass {
     /// It came to more than looking.
     busy: bool,
     money_read: usize,
+    /// When the provider said what other objects of the name have paid.
+    earlier_read: Option<usize>,
 }
 
 /// One operator.
@@ -62,6 +64,8 @@ pub struct Operator {
     looked_at: BTreeMap<String, usize>,
     /// When to look again, as the last pass over each Reservation said.
     pub wakes: BTreeMap<String, Wake>,
+    /// Intents whose money this process has let past the brake.
+    let_out: BTreeSet<String>,
     pub sabotage: Sabotage,
     /// Seconds that its clock is ahead.
     pub skew: i64,
@@ -76,6 +80,7 @@ impl Operator {
             allocators: BTreeMap::new(),
             looked_at: BTreeMap::new(),
             wakes: BTreeMap::new(),
+            let_out: BTreeSet::new(),
             sabotage,
             skew: 0,
         }
@@ -89,6 +94,10 @@ impl Operator {
         self.wakes.clear();
         self.looked_at.clear();
         self.cache.catch_up(&out.server);
+        self.cache.gone.clear();
+        self.cache.listed = false;
+        self.let_out.clear();
+        out.brake.crashes += 1;
     }
 
     /// Begins a pass, unless one is under way.
@@ -113,6 +122,7 @@ impl Operator {
             asked: false,
             busy: false,
             money_read: out.step,
+            earlier_read: None,
         };
         self.passes.insert(name.to_owned(), pass);
     }
@@ -170,6 +180,7 @@ impl Operator {
             known: &pass.known,
             nights,
             settings: &out.settings,
+            halted: out.brake.everything.then_some("The cluster was put back."),
         };
         let now = out.now + SignedDuration::from_secs(self.skew);
         let decided = self.sabotage.spoil(plan(&observed, now), pass, out);
@@ -286,11 +297,56 @@ impl Operator {
             }
             Effect::Take(stay) => self.ask_allocator(name, pass, Work::Take(stay.clone())),
             Effect::Release(stay) => self.ask_allocator(name, pass, Work::Release(stay.clone())),
+            Effect::FindEarlier(_) if !self.may_be_in_the_way(name, &uid, out) => {
+                pass.earlier_read = Some(out.step);
+                pass.known.learn(Answer::Earlier(Ok(Vec::new())));
+                true
+            }
+            Effect::AskBrake(refund) => {
+                let said = self.ask_brake(&refund.intent, out);
+                pass.known.learn(Answer::Brake(Ok(said)));
+                true
+            }
             provider => {
                 let Some((call, request)) = Call::begin(provider) else { return false };
                 self.send(name, pass, call, request, out)
             }
         }
+    }
+
+    /// Whether another object of the name may have money at the provider. After the beginning its list says so, then
+    /// what the watch shows going.
+    fn may_be_in_the_way(&mut self, name: &str, uid: &str, out: &Outside) -> bool {
+        if !std::mem::replace(&mut self.cache.listed, true) {
+            for ledger in out.provider.intents.iter().filter(|i| i.settled.is_none()) {
+                self.cache.gone.entry(ledger.tags.name.clone()).or_default().insert(ledger.tags.uid.clone());
+            }
+        }
+        self.cache.gone.get(name).is_some_and(|others| others.iter().any(|other| other != uid))
+    }
+
+    fn ask_brake(&mut self, intent: &str, out: &mut Outside) -> Option<String> {
+        let why = || Some("Too much goes out.".to_owned());
+        if out.brake.halted {
+            out.brake.waiting.insert(intent.to_owned());
+            return why();
+        }
+        let (since, most) = out.brake.allows(out.now);
+        let mut going: BTreeSet<&str> = out.provider.unasked(since).map(|i| i.id.as_str()).collect();
+        going.extend(self.let_out.iter().map(String::as_str));
+        if going.contains(intent) || going.len() < most || self.sabotage == Sabotage::NoBrake {
+            self.let_out.insert(intent.to_owned());
+            return None;
+        }
+        out.saw("money: the brake halts what nobody has asked back");
+        out.brake.halted = true;
+        out.brake.waiting.insert(intent.to_owned());
+        why()
+    }
+
+    /// A person has acknowledged the halt; what waited begins to be counted anew.
+    pub fn let_go(&mut self) {
+        self.let_out.clear();
     }
 
     fn ask_allocator(&mut self, name: &str, pass: &mut Pass, work: Work) -> bool {
@@ -341,7 +397,8 @@ impl Operator {
             out.say(&self.who, || format!("{name}: the pass is too old to send anything"));
             return false;
         }
-        if let Some(id) = out.send(&self.who, request, pass.asked) {
+        let (asked_first, earlier_read) = (pass.asked, pass.earlier_read);
+        if let Some(id) = out.send(&self.who, Sent { request, asked_first, earlier_read }) {
             pass.state = State::Provider(call, id);
         } else {
             let error = ProviderError::Unreachable("no connection".to_owned());
@@ -361,6 +418,15 @@ impl Operator {
         match call.answer(response) {
             Next::Send(request) => self.send(name, pass, call, request, out),
             Next::Done(answer) => {
+                if let Answer::Earlier(Ok(found)) = &answer {
+                    pass.earlier_read = Some(pass.money_read);
+                    if !found.is_empty() {
+                        out.saw("money: another object of the name has paid");
+                    }
+                }
+                if matches!(answer, Answer::Adopted(Ok(()))) {
+                    out.saw("money: a payment is adopted");
+                }
                 if matches!(answer, Answer::Look(Ok(_))) {
                     pass.asked = true;
                 }

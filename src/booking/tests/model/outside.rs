@@ -55,6 +55,35 @@ pub struct Sent {
     pub request: Request,
     /// The pass had asked the provider before, or has stored the attempt itself.
     pub asked_first: bool,
+    /// In which step the provider said what other objects of the name have paid; `None` where nobody asked.
+    pub earlier_read: Option<usize>,
+}
+
+/// What is stored of the brake.
+#[derive(Debug, Clone, Default)]
+pub struct Brake {
+    /// How many payments may go back in a day that nobody has asked back.
+    pub most: usize,
+    pub halted: bool,
+    /// Intents that wait.
+    pub waiting: BTreeSet<String>,
+    /// When a person last let go, and how many waited then.
+    pub released: Option<(Timestamp, usize)>,
+    /// No money moves at all.
+    pub everything: bool,
+    /// How often an operator has begun anew, forgetting what it had let out and what has not arrived yet.
+    pub crashes: usize,
+}
+
+impl Brake {
+    /// From when on it is counted, and how many may go.
+    pub fn allows(&self, now: Timestamp) -> (Timestamp, usize) {
+        let day = now - SignedDuration::from_hours(24);
+        match self.released {
+            Some((at, waited)) if at >= day => (at, self.most + waited),
+            _ => (day, self.most),
+        }
+    }
 }
 
 /// Everything but the operators.
@@ -81,6 +110,8 @@ pub struct Outside {
     pub stripped: BTreeSet<String>,
     /// Requests ever sent.
     pub requests: u64,
+    /// The brake, as far as it is stored: the one in force, and what it lets out.
+    pub brake: Brake,
     /// Confirmations stored and not yet checked: the UID, and the step at which the money was last read.
     pub confirmed: Vec<(String, usize)>,
 }
@@ -105,6 +136,7 @@ impl Outside {
             sent: Vec::new(),
             stripped: BTreeSet::new(),
             requests: 0,
+            brake: Brake::default(),
             confirmed: Vec::new(),
         }
     }
@@ -146,14 +178,15 @@ impl Outside {
     }
 
     /// Sends a request. Gives the number under which its answer comes; `None` where no connection came about.
-    pub fn send(&mut self, who: &str, request: Request, asked_first: bool) -> Option<u64> {
+    pub fn send(&mut self, who: &str, sent: Sent) -> Option<u64> {
+        let request = sent.request.clone();
         if self.provider.outage || self.fault(15) {
             self.say(who, || format!("cannot reach the provider for {}", show(&request)));
             return None;
         }
         self.say(who, || format!("sends {}", show(&request)));
         self.requests += 1;
-        self.sent.push(Sent { request: request.clone(), asked_first });
+        self.sent.push(sent);
         let id = self.id();
         self.wire.push(Flight { id, request, sent_at: self.now, at: Leg::Sent, answered: 0 });
         Some(id)
@@ -208,7 +241,14 @@ impl Outside {
             6..=9 if keyed => Fault::FailedKept { done: false },
             10..=13 if keyed => Fault::FailedKept { done: true },
             14..=17 => Fault::Limited,
-            18..=23 if matches!(request, Request::List { .. } | Request::ReadIntent(_)) => Fault::Nonsense,
+            18..=23
+                if matches!(
+                    request,
+                    Request::List { .. } | Request::ListNamed(_) | Request::ReadIntent(_)
+                ) =>
+            {
+                Fault::Nonsense
+            }
             _ => Fault::None,
         };
         if fault != Fault::None {
@@ -268,6 +308,8 @@ pub fn show(request: &Request) -> String {
         Request::ReadIntent(id) | Request::ReadRefund(id) => format!("read {id}"),
         Request::List { uid, attempt, .. } => format!("list {uid}/{attempt}"),
         Request::Mark(id, kept) => format!("mark {id}: {kept} stay"),
+        Request::ListNamed(name) => format!("list all of {name}"),
+        Request::Adopt(a) => format!("adopt {} of {} for {}", a.intent, a.from, a.tags.uid),
     }
 }
 
@@ -284,6 +326,8 @@ fn show_response(response: &Response) -> String {
         }
         Response::Found(found) => format!("found {found:?}"),
         Response::Marked => "marked".to_owned(),
+        Response::Named(found) => format!("found {} of that name", found.len()),
+        Response::Adopted => "adopted".to_owned(),
         Response::Error(error) => error.to_string(),
     }
 }

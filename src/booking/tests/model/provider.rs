@@ -8,7 +8,9 @@ mod wire;
 
 use std::collections::BTreeMap;
 
-use innkeeper_booking::provider::{Charge, IntentState, ProviderError, RefundState, RefundView};
+use innkeeper_booking::provider::{
+    Because, Charge, Earlier, IntentState, ProviderError, RefundState, RefundView,
+};
 use jiff::{SignedDuration, Timestamp};
 
 pub use ledger::{Ledger, Returned};
@@ -62,6 +64,14 @@ pub struct Provider {
     pub outage: bool,
     /// What happened and was not yet checked.
     pub happened: Vec<Happened>,
+}
+
+/// Of which attempt a refund is, why it was made, and when.
+#[derive(Clone, Copy)]
+struct Made {
+    attempt: Option<u32>,
+    because: Option<Because>,
+    at: Timestamp,
 }
 
 /// How a creation goes on after it was let in.
@@ -134,8 +144,8 @@ impl Provider {
         match request {
             Request::Create { charge, confirm } => self.create(charge, *confirm, now),
             Request::Refund(request) => {
-                let intent = request.intent.clone();
-                self.give_back(&intent, request.amount, Some(request.attempt), refund.clone())
+                let made = Made { attempt: Some(request.attempt), because: Some(request.because), at: now };
+                self.give_back(&request.intent, request.amount, made, refund.clone())
             }
             _ => self.unkeyed(request),
         }
@@ -160,6 +170,7 @@ impl Provider {
             refunds: Vec::new(),
             created: now,
             settled: None,
+            captured_in: self.step,
             state,
         });
         let index = self.intents.len() - 1;
@@ -174,7 +185,8 @@ impl Provider {
         }
     }
 
-    fn give_back(&mut self, intent: &str, amount: i64, attempt: Option<u32>, state: RefundState) -> Response {
+    fn give_back(&mut self, intent: &str, amount: i64, made: Made, state: RefundState) -> Response {
+        let Made { attempt, because, at } = made;
         self.refunds += 1;
         let id = format!("re_{}", self.refunds);
         let Some(index) = self.intents.iter().position(|i| i.id == intent) else {
@@ -185,7 +197,8 @@ impl Provider {
             return Response::Error(invalid("charge_already_refunded"));
         }
         let view = RefundView { id, amount, state, attempt };
-        ledger.refunds.push(Returned { view: view.clone(), by_hand: attempt.is_none().then_some(self.step) });
+        let by_hand = attempt.is_none().then_some(self.step);
+        ledger.refunds.push(Returned { view: view.clone(), by_hand, because, at });
         self.happened.push(Happened::Refunded(index));
         Response::Refund { refund: view, replayed: false }
     }
@@ -219,6 +232,25 @@ impl Provider {
                 let best = self.intents.iter().filter(of).min_by_key(|i| rank(i));
                 Response::Found(best.map(|i| i.id.clone()))
             }
+            Request::ListNamed(name) => {
+                let of = |i: &&Ledger| i.tags.name == *name;
+                let earlier = |i: &Ledger| Earlier {
+                    uid: i.tags.uid.clone(),
+                    check_in: i.tags.check_in,
+                    intent: i.view(),
+                };
+                Response::Named(self.intents.iter().filter(of).map(earlier).collect())
+            }
+            Request::Adopt(adoption) => {
+                let found = self.intents.iter_mut().find(|i| i.id == adoption.intent);
+                let Some(ledger) = found else { return missing(&adoption.intent) };
+                if ![&adoption.from, &adoption.tags.uid].contains(&&ledger.tags.uid) {
+                    return Response::Error(invalid("adopted"));
+                }
+                ledger.tags = adoption.tags.clone();
+                ledger.attempt = adoption.attempt;
+                Response::Adopted
+            }
             Request::Mark(id, kept) => {
                 let Some(ledger) = self.intents.iter_mut().find(|i| i.id == *id) else { return missing(id) };
                 ledger.settled = Some(*kept);
@@ -237,6 +269,7 @@ impl Provider {
         if captured {
             ledger.state = IntentState::Captured;
             ledger.captured = ledger.amount;
+            ledger.captured_in = self.step;
             self.happened.push(Happened::Captured(index));
         } else {
             ledger.state = declined();
@@ -252,7 +285,8 @@ impl Provider {
     /// Somebody gives money back in the dashboard.
     pub fn refund_by_hand(&mut self, index: usize, amount: i64, state: RefundState) {
         let id = self.intents[index].id.clone();
-        self.give_back(&id, amount, None, state);
+        let made = Made { attempt: None, because: None, at: Timestamp::UNIX_EPOCH };
+        self.give_back(&id, amount, made, state);
     }
 
     /// Somebody cancels a payment in the dashboard, where that can still be done.
@@ -276,6 +310,12 @@ impl Provider {
         let processing =
             |(index, ledger): (usize, &Ledger)| (ledger.state == IntentState::Processing).then_some(index);
         self.intents.iter().enumerate().filter_map(processing).collect()
+    }
+
+    /// Intents of which money has gone back since then that nobody had asked back.
+    pub fn unasked(&self, since: Timestamp) -> impl Iterator<Item = &Ledger> {
+        let counts = move |r: &Returned| r.at >= since && r.because.is_some_and(Because::is_unasked);
+        self.intents.iter().filter(move |i| i.refunds.iter().any(counts))
     }
 
     /// The intents of a Reservation.

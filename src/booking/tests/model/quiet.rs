@@ -24,6 +24,7 @@ fn quiet() -> World {
     let mut world = World::new(0, Some(nobody), Sabotage::None, true);
     world.out.settings.finalizers = vec![FINALIZER.to_owned()];
     world.out.faults = false;
+    world.out.brake.most = 100;
     act(&Deed::ApplyRoom("sea-view".to_owned(), one_room()), &mut world.out);
     world
 }

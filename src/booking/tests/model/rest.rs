@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use innkeeper_api::{nights, uid_of_holder};
+use innkeeper_api::{ALREADY_CHARGED, ConditionType, Reason, nights, uid_of_holder};
 use innkeeper_booking::observed::Wake;
 use innkeeper_booking::provider::IntentState;
 
 use crate::allocator::Allocator;
-use crate::checks::{At, Truth, missing_night};
+use crate::checks::{At, Fact, Truth, missing_night};
 use crate::outside::Leg;
 use crate::provider::Ledger;
 use crate::users::{Deed, act};
@@ -74,6 +74,7 @@ impl World {
             self.provider_works();
         }
         self.refund_failures_by_hand();
+        self.people_decide();
         self.relay();
         if self.check() {
             return;
@@ -105,6 +106,38 @@ impl World {
             self.out.saw("money: a person gives back what the provider could not");
             self.out.say("dashboard", || format!("gives back {due} of {name}, as its condition asks for"));
             self.out.provider.refund_by_hand(index, due, innkeeper_booking::provider::RefundState::Succeeded);
+        }
+    }
+
+    /// Whose money it is that stands in the way, and whether what waits may go: only a person can say.
+    fn people_decide(&mut self) {
+        act(&Deed::Everything(false), &mut self.out);
+        if self.out.brake.halted {
+            self.acknowledge();
+        }
+        let stuck: Vec<(String, Option<String>)> = self
+            .truth
+            .facts
+            .values()
+            .filter(|fact| !fact.gone && stands(fact))
+            .map(|fact| {
+                let said = fact.object.metadata.annotations.as_ref().and_then(|a| a.get(ALREADY_CHARGED));
+                (fact.name.clone(), said.cloned())
+            })
+            .collect();
+        for (name, said) in stuck {
+            // What did not help is not said again.
+            let word = if said.as_deref() == Some("adopt") { "charge-anew" } else { "adopt" };
+            self.out.saw("people: say whose the money is");
+            act(&Deed::Whose(name, word), &mut self.out);
+        }
+    }
+
+    /// A person lets the brake go, and every operator hears of it.
+    pub fn acknowledge(&mut self) {
+        act(&Deed::Acknowledge, &mut self.out);
+        for operator in &mut self.operators {
+            operator.let_go();
         }
     }
 
@@ -175,6 +208,13 @@ impl World {
             self.out.fail("I14", "reconciling again writes or calls".to_owned());
         }
     }
+}
+
+/// Another object's money stands in its way.
+fn stands(fact: &Fact) -> bool {
+    let status = fact.object.status.as_ref();
+    status.and_then(|s| s.conditions.reason(&ConditionType::Paid)) == Some(&Reason::AlreadyCharged)
+        && fact.at == At::Taking
 }
 
 impl Truth {

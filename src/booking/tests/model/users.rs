@@ -2,8 +2,8 @@
 //! when a failing schedule is made shorter.
 
 use innkeeper_api::{
-    CancellationTier, Collect, FINALIZER, Flow, Guests, Month, OutOfOrder, Payment, RETRY_REFUND, Rate,
-    ReservationSpec, RoomSpec, Sale, WantedState,
+    ALREADY_CHARGED, CancellationTier, Collect, FINALIZER, Flow, Guests, Month, OutOfOrder, Payment,
+    RETRY_REFUND, Rate, ReservationSpec, RoomSpec, Sale, WantedState,
 };
 use innkeeper_booking::provider::RefundState;
 use jiff::ToSpan;
@@ -39,6 +39,12 @@ pub enum Deed {
     /// Allows this attempt at a refund.
     RetryRefund(String, u32),
     CancelByHand(String),
+    /// Says whose the money of another object of the name is.
+    Whose(String, &'static str),
+    /// Lets the brake go.
+    Acknowledge,
+    /// No money moves at all, or it does again.
+    Everything(bool),
 }
 
 /// Who there is and what people do: all of a schedule that can be made shorter.
@@ -75,8 +81,9 @@ pub fn script(rng: &mut Random) -> Script {
         let at = if again { at + STEPS / 2 } else { at };
         let room = ROOMS[rng.below(rooms)];
         let finalizers = rng.in_thousand(500);
-        script.push((at, Deed::Book { name: name.clone(), spec: stay(room, rng), finalizers }));
-        happenings(&mut script, &name, at, rng);
+        let spec = stay(room, rng);
+        script.push((at, Deed::Book { name: name.clone(), spec: spec.clone(), finalizers }));
+        happenings(&mut script, &name, at, &spec, rng);
         names.push(name);
     }
     for room in &ROOMS[..rooms] {
@@ -106,11 +113,19 @@ pub fn script(rng: &mut Random) -> Script {
             }
         }
     }
+    if rng.in_thousand(150) {
+        let at = 20 + rng.below(STEPS - 40);
+        script.push((at, Deed::Everything(true)));
+        script.push((at + rng.below(STEPS - at), Deed::Everything(false)));
+    }
+    if rng.in_thousand(200) {
+        script.push((40 + rng.below(STEPS - 40), Deed::Acknowledge));
+    }
     script.sort_by_key(|(at, _)| *at);
     Script { operators, deeds: script }
 }
 
-fn happenings(script: &mut Deeds, name: &str, booked: usize, rng: &mut Random) {
+fn happenings(script: &mut Deeds, name: &str, booked: usize, booking: &ReservationSpec, rng: &mut Random) {
     // Mostly when something has begun.
     let later = |rng: &mut Random| {
         let begun = booked + if rng.in_thousand(850) { 40 } else { 1 };
@@ -135,6 +150,18 @@ fn happenings(script: &mut Deeds, name: &str, booked: usize, rng: &mut Random) {
     }
     if rng.in_thousand(20) {
         script.push((later(rng), Deed::CancelByHand(name())));
+    }
+    // Deleted by force and made anew, or restored: the same name and stay, another UID.
+    if rng.in_thousand(60) {
+        let at = later(rng);
+        script.push((at, Deed::DropFinalizer(name())));
+        script.push((at, Deed::Delete(name())));
+        let anew = booking.clone();
+        script.push((at + rng.below(20), Deed::Book { name: name(), spec: anew, finalizers: true }));
+        if rng.in_thousand(300) {
+            let said = *rng.pick(&["adopt", "charge-anew", "charge anew"]);
+            script.push((later(rng), Deed::Whose(name(), said)));
+        }
     }
     for _ in 0..rng.weighted(&[80, 10, 10]) {
         let attempt = u32::try_from(rng.between(1, 4)).unwrap_or(2);
@@ -283,6 +310,21 @@ pub fn act(deed: &Deed, out: &mut Outside) {
         Deed::RetryRefund(name, attempt) => {
             let result = out.server.annotate_reservation(name, RETRY_REFUND, &attempt.to_string());
             out.say("clerk", || format!("allows attempt {attempt} at the refund of {name}: {result:?}"));
+        }
+        Deed::Whose(name, said) => {
+            let result = out.server.annotate_reservation(name, ALREADY_CHARGED, said);
+            out.say("clerk", || format!("says of {name}: {said}: {result:?}"));
+        }
+        Deed::Acknowledge => {
+            if std::mem::take(&mut out.brake.halted) {
+                let waited = std::mem::take(&mut out.brake.waiting).len();
+                out.brake.released = Some((now, waited));
+                out.say("clerk", || format!("acknowledges the halt; {waited} waited"));
+            }
+        }
+        Deed::Everything(halted) => {
+            out.brake.everything = *halted;
+            out.say("clerk", || format!("no money moves: {halted}"));
         }
         Deed::CancelByHand(name) => {
             let uid = out.server.reservation(name).and_then(|r| r.value.metadata.uid.clone());

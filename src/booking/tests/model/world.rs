@@ -54,7 +54,9 @@ impl World {
         }
         let mut out = Outside::new(seed, now, settings, trace);
         out.fault_rate = faults;
-        Self { out, operators, truth: Truth::default(), script, haste, thorough }
+        out.brake.most = *rng.pick(&[0, 1, 2, 100]);
+        let truth = Truth::of(operators.len());
+        Self { out, operators, truth, script, haste, thorough }
     }
 
     /// What people do in the schedule of a seed.
@@ -104,6 +106,9 @@ impl World {
     }
 
     fn deed(&mut self, deed: &Deed) {
+        if let Deed::Acknowledge = deed {
+            return self.acknowledge();
+        }
         users::act(deed, &mut self.out);
         if let Deed::LoseCalendar(..) = deed {
             // Calendars are lost when a cluster is restored, with no operator running: one that has just taken

@@ -105,7 +105,13 @@ async fn calls_can_be_made_from_any_task() {
     any_thread(async move {
         let since = jiff::Timestamp::UNIX_EPOCH;
         let whose = crate::driver::Whose::Uid(String::new());
-        let query = crate::driver::ListQuery { installation: String::new(), since, after: None, pages: 1 };
+        let query = crate::driver::ListQuery {
+            installation: String::new(),
+            since,
+            after: None,
+            pages: 1,
+            refunds: true,
+        };
         let _ = stripe.charge(&charge()).await;
         let _ = stripe.fence(&charge()).await;
         let _ = stripe.cancel("pi_1").await;

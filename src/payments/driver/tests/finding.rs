@@ -160,8 +160,13 @@ async fn a_stretch_of_the_list_ends_where_the_next_begins_and_has_its_refunds() 
     ])
     .await;
     let since = Timestamp::from_second(CREATED - 100).unwrap();
-    let query =
-        ListQuery { installation: "inn-1".to_owned(), since, after: Some("pi_0".to_owned()), pages: 2 };
+    let query = ListQuery {
+        installation: "inn-1".to_owned(),
+        since,
+        after: Some("pi_0".to_owned()),
+        pages: 2,
+        refunds: true,
+    };
     let got = script.stripe.list(&query).await.unwrap();
     assert_eq!(got.next.as_deref(), Some("pi_3"));
     let found: Vec<_> =
@@ -186,6 +191,8 @@ async fn a_refund_is_one_request_with_our_key_and_our_marks() {
     let expected = [
         ("amount", "900"),
         ("metadata[innkeeper_attempt]", "1"),
+        ("metadata[innkeeper_because]", "cancelled"),
+        ("metadata[innkeeper_installation]", "inn-1"),
         ("metadata[innkeeper_step]", "refund"),
         ("metadata[innkeeper_uid]", "6f1c"),
         ("payment_intent", "pi_1"),

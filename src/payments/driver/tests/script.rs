@@ -9,7 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::HeaderMap;
-use innkeeper_booking::provider::{Charge, LookFor, Refund, Tags};
+use innkeeper_booking::provider::{Because, Charge, LookFor, Refund, Tags};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -192,7 +192,14 @@ pub(super) fn charge() -> Charge {
 }
 
 pub(super) fn refund() -> Refund {
-    Refund { uid: "6f1c".to_owned(), attempt: 1, intent: "pi_1".to_owned(), amount: 900 }
+    Refund {
+        installation: "inn-1".to_owned(),
+        uid: "6f1c".to_owned(),
+        attempt: 1,
+        intent: "pi_1".to_owned(),
+        amount: 900,
+        because: Because::Cancelled,
+    }
 }
 
 pub(super) fn look_for(id: Option<&str>) -> LookFor {

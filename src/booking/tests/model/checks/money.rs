@@ -1,6 +1,7 @@
 //! I1, I3, I4 and I5 for money: every request that leaves an operator, and everything the provider does.
 
-use innkeeper_api::{ConditionType, RETRY_REFUND, Reason, ReservationStatus};
+use innkeeper_api::{ALREADY_CHARGED, ConditionType, RETRY_REFUND, Reason, ReservationStatus};
+use innkeeper_booking::provider::Charge;
 use jiff::SignedDuration;
 
 use super::{At, Fact, Truth, uid};
@@ -33,11 +34,18 @@ impl Truth {
                     && fact
                         .held_until
                         .is_some_and(|until| until <= out.now + SignedDuration::from_mins(1)) => {}
+            Request::Refund(refund) if refund.because.is_unasked() && fact.decided => {
+                self.unasked(&refund.intent, out);
+            }
             Request::Create { confirm: false, .. } | Request::Refund(_) if !fact.decided => {
                 out.fail("I5", format!("{name}: {} was sent before it was decided", show(&sent.request)));
             }
             _ => {}
         }
+        if let Request::Create { charge, confirm: true } = &sent.request {
+            self.paid_before(charge, sent.earlier_read, out);
+        }
+        let Some(fact) = self.facts.get(&who) else { return };
         let stored = if let Request::Refund(_) = &sent.request { fact.refund_attempt } else { Some(1) };
         if stored.is_none_or(|stored| step > stored) {
             out.fail("I4", format!("{name}: attempt {step}, and the one before is not stored as failed"));
@@ -61,6 +69,39 @@ impl Truth {
             out.fail("I4", format!("{key} means two things: {first}; {second}"));
         }
         self.keys.insert(key, sent.request.clone());
+    }
+
+    /// I3: no second capture for a name and check-in whose earlier money is still kept, unless a person has said so. What
+    /// lands while somebody is asking cannot be known.
+    fn paid_before(&self, charge: &Charge, read: Option<usize>, out: &mut Outside) {
+        let told = self.facts.get(&charge.tags.uid).is_some_and(|fact| {
+            let annotations = fact.object.metadata.annotations.as_ref();
+            annotations.and_then(|a| a.get(ALREADY_CHARGED)).is_some_and(|said| said == "charge-anew")
+        });
+        let held = |i: &&Ledger| {
+            i.tags.uid != charge.tags.uid
+                && (&i.tags.name, i.tags.check_in) == (&charge.tags.name, charge.tags.check_in)
+                && i.settled.is_none()
+                && i.captured > i.returning()
+                && read.is_none_or(|read| i.captured_in < read)
+        };
+        let found = out.provider.intents.iter().find(held).map(|i| i.id.clone());
+        if let Some(id) = found.filter(|_| !told) {
+            out.fail("I3", format!("{} is charged, and {id} of its name is still kept", charge.tags.name));
+        }
+    }
+
+    /// What nobody has asked back goes no faster than the brake allows.
+    fn unasked(&mut self, intent: &str, out: &mut Outside) {
+        let (since, most) = out.brake.allows(out.now);
+        self.going.retain(|_, at| *at >= since);
+        self.going.entry(intent.to_owned()).or_insert(out.now);
+        // Every operator counts what it lets out itself, and sees of the others' what has arrived; what it had let out before
+        // a person let go may be sent after that.
+        let lives = self.operators + out.brake.crashes;
+        if self.going.len() > (most + out.brake.most) * lives {
+            out.fail("brake", format!("{} payments go back unasked, {most} may", self.going.len()));
+        }
     }
 
     /// Money was taken: I1, I3, I7.

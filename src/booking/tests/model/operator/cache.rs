@@ -1,8 +1,10 @@
 //! What an operator has seen: a position in the history of each object, always a little old.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use innkeeper_api::{Reservation, Room, RoomCalendarFields};
+
+use innkeeper_booking::status::{Stage, stage};
 
 use crate::outside::Outside;
 use crate::server::{Seen, Server, Versions};
@@ -13,6 +15,10 @@ pub struct Cache {
     pub reservations: BTreeMap<String, usize>,
     pub rooms: BTreeMap<String, usize>,
     pub calendars: BTreeMap<String, usize>,
+    /// Objects that have gone from a name while money of theirs may be with the provider.
+    pub gone: BTreeMap<String, BTreeSet<String>>,
+    /// The provider's list has been read since the beginning.
+    pub listed: bool,
 }
 
 impl Cache {
@@ -33,9 +39,30 @@ impl Cache {
         fn all<T>(of: &BTreeMap<String, Versions<T>>) -> BTreeMap<String, usize> {
             of.iter().map(|(name, versions)| (name.clone(), versions.0.len())).collect()
         }
-        self.reservations = all(&server.reservations);
+        let before = std::mem::replace(&mut self.reservations, all(&server.reservations));
+        self.see_going(server, &before);
         self.rooms = all(&server.rooms);
         self.calendars = all(&server.calendars);
+    }
+
+    /// A watch shows what goes, even where it is seen late; whoever has asked nothing or has it all back leaves nothing.
+    fn see_going(&mut self, server: &Server, before: &BTreeMap<String, usize>) {
+        for (name, to) in &self.reservations {
+            let Some(versions) = server.reservations.get(name) else { continue };
+            let from = before.get(name).copied().unwrap_or(0);
+            for position in from.max(1)..*to {
+                let (Some(old), new) = (versions.at(position), versions.at(position + 1)) else { continue };
+                let uid = old.value.metadata.uid.clone().unwrap_or_default();
+                if new.is_some_and(|new| new.value.metadata.uid.as_ref() == Some(&uid)) {
+                    continue;
+                }
+                let status = old.value.status.clone().unwrap_or_default();
+                let kept = status.payment.as_ref().is_some_and(|p| p.captured > p.refunded);
+                if !matches!(stage(&status), Stage::Closed(_)) || kept {
+                    self.gone.entry(name.clone()).or_default().insert(uid);
+                }
+            }
+        }
     }
 
     /// Moves one object of its kind forward, perhaps over several versions. Says whether it moved.
@@ -63,7 +90,11 @@ impl Cache {
         let choose = |n: usize| first % n;
         let by = |lag: usize| if all_at_once { lag } else { 1 + second % lag };
         match kind {
-            0 => forward(&mut self.reservations, &out.server.reservations, choose, by),
+            0 => {
+                let before = self.reservations.clone();
+                forward(&mut self.reservations, &out.server.reservations, choose, by);
+                self.see_going(&out.server, &before);
+            }
             1 => forward(&mut self.rooms, &out.server.rooms, choose, by),
             _ => forward(&mut self.calendars, &out.server.calendars, choose, by),
         }

@@ -7,6 +7,7 @@ use innkeeper_booking::observed::{Effect, Observed, Plan, RoomView};
 use innkeeper_booking::plan::plan;
 use innkeeper_booking::provider::{Charge, ProviderError, Tags};
 use innkeeper_booking::status::{Stage, rejecting, stage};
+use kube::ResourceExt;
 use std::rc::Rc;
 
 use super::Pass;
@@ -46,6 +47,10 @@ pub enum Sabotage {
     PausedForADay,
     /// Lets the object go before its nights are free and its money is marked.
     FinalizerDroppedEarly,
+    /// Charges without asking whether the stay was paid under another UID.
+    EarlierNotAsked,
+    /// Lets everything past the brake.
+    NoBrake,
 }
 
 impl Sabotage {
@@ -102,12 +107,17 @@ impl Sabotage {
                 charge.attempt += u32::try_from(out.rng.below(3)).unwrap_or(0);
                 Plan::Do(Effect::Charge(charge))
             }
+            (Self::EarlierNotAsked, Plan::Do(Effect::FindEarlier(_))) => {
+                pass.known.learn(Answer::Earlier(Ok(Vec::new())));
+                again(pass, out)
+            }
             (Self::ReleaseSkipped, Plan::Do(Effect::Release(_))) => {
                 pass.known.learn(Answer::Nights(NightsKnown::Released));
                 again(pass, out)
             }
             (Self::FinalizerDroppedEarly, Plan::Do(Effect::MarkSettled { .. } | Effect::Refund(_)))
-                if pass.object.value.metadata.deletion_timestamp.is_some() =>
+                if pass.object.value.metadata.deletion_timestamp.is_some()
+                    && pass.object.value.finalizers().contains(&out.settings.finalizers[0]) =>
             {
                 Plan::Do(Effect::RemoveFinalizer(out.settings.finalizers[0].clone()))
             }
@@ -124,6 +134,7 @@ fn again(pass: &Pass, out: &Outside) -> Plan {
         known: &pass.known,
         nights: NightsSeen::None,
         settings: &out.settings,
+        halted: None,
     };
     plan(&observed, out.now)
 }

@@ -1,6 +1,6 @@
 //! The provider's books: intents and their refunds, as they are, not as anybody believes them to be.
 
-use innkeeper_booking::provider::{Intent, IntentState, RefundState, RefundView, Tags};
+use innkeeper_booking::provider::{Because, Intent, IntentState, RefundState, RefundView, Tags};
 use jiff::Timestamp;
 
 /// An intent, as the provider keeps it.
@@ -17,6 +17,8 @@ pub struct Ledger {
     pub refunds: Vec<Returned>,
     pub created: Timestamp,
     pub settled: Option<i64>,
+    /// In which step it was captured.
+    pub captured_in: usize,
 }
 
 /// A refund, as the provider keeps it.
@@ -25,6 +27,9 @@ pub struct Returned {
     pub view: RefundView,
     /// Made by a person in the dashboard, in this step.
     pub by_hand: Option<usize>,
+    /// Why we have made it, and when.
+    pub because: Option<Because>,
+    pub at: Timestamp,
 }
 
 impl Ledger {

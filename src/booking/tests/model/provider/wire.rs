@@ -1,6 +1,8 @@
 //! What goes over the wire to the provider and back.
 
-use innkeeper_booking::provider::{Charge, Intent, ProviderError, Refund, RefundView, Step, key};
+use innkeeper_booking::provider::{
+    Adoption, Charge, Earlier, Intent, ProviderError, Refund, RefundView, Step, key,
+};
 use jiff::Timestamp;
 
 /// A request as it goes over the wire.
@@ -18,6 +20,10 @@ pub enum Request {
     ReadRefund(String),
     /// Find the intents of a UID and attempt through the list.
     List { uid: String, attempt: u32, since: Timestamp },
+    /// Find every intent of this name, whatever its UID.
+    ListNamed(String),
+    /// Make an intent another Reservation's.
+    Adopt(Adoption),
     /// Mark an intent as settled.
     Mark(String, i64),
 }
@@ -27,7 +33,7 @@ impl Request {
     pub fn key(&self) -> Option<String> {
         match self {
             Self::Create { charge, .. } => Some(key(&charge.tags.uid, Step::Charge, charge.attempt)),
-            Self::Refund(refund) => Some(key(&refund.uid, Step::Refund, refund.attempt)),
+            Self::Refund(refund) => Some(refund.key()),
             _ => None,
         }
     }
@@ -40,6 +46,8 @@ pub enum Response {
     Declined { intent: Box<Intent>, replayed: bool },
     Refund { refund: RefundView, replayed: bool },
     Found(Option<String>),
+    Named(Vec<Earlier>),
+    Adopted,
     Marked,
     Error(ProviderError),
 }

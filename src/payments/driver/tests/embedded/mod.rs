@@ -3,7 +3,7 @@
 mod faults;
 mod usual;
 
-use innkeeper_booking::provider::{Charge, Intent, LookFor, Refund};
+use innkeeper_booking::provider::{Because, Charge, Intent, LookFor, Refund};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -59,5 +59,12 @@ fn paying_with(method: &str) -> Charge {
 }
 
 fn refund(intent: &Intent, attempt: u32, amount: i64) -> Refund {
-    Refund { uid: "6f1c".to_owned(), attempt, intent: intent.id.clone(), amount }
+    Refund {
+        installation: "inn-1".to_owned(),
+        uid: "6f1c".to_owned(),
+        attempt,
+        intent: intent.id.clone(),
+        amount,
+        because: Because::Cancelled,
+    }
 }

@@ -1,7 +1,9 @@
 //! What goes as it should, and what a guest, a clerk or a bank can do.
 
-use innkeeper_booking::provider::{Charge, Fenced, IntentState, ProviderError, Refund, RefundState, Tags};
-use jiff::Timestamp;
+use innkeeper_booking::provider::{
+    Adoption, Because, Charge, Fenced, IntentState, LookFor, ProviderError, Refund, RefundState, Tags,
+};
+use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use tokio::task::JoinSet;
 
@@ -222,7 +224,8 @@ async fn everything_is_found_across_pages_and_nothing_of_another_installation() 
     let one = house.stripe.find_all("inn-1", &Whose::Uid("uid-4".to_owned()), since).await.unwrap();
     assert_eq!(one.iter().map(|(_, intent)| intent.returned()).collect::<Vec<_>>(), [900]);
 
-    let mut query = ListQuery { installation: "inn-1".to_owned(), since, after: None, pages: 1 };
+    let mut query =
+        ListQuery { installation: "inn-1".to_owned(), since, after: None, pages: 1, refunds: true };
     let (mut seen, mut returned, mut stretches) = (0, 0, 0);
     loop {
         let listing = house.stripe.list(&query).await.unwrap();
@@ -235,4 +238,66 @@ async fn everything_is_found_across_pages_and_nothing_of_another_installation() 
         }
     }
     assert_eq!((seen, returned, stretches), (230, 115 * 900, 3));
+}
+
+#[tokio::test]
+async fn a_payment_is_adopted_by_another_reservation_of_its_name_and_by_no_third() {
+    let house = House::open().await;
+    let paid = house.stripe.charge(&charge()).await.unwrap();
+    let tags = Tags { uid: "anew".to_owned(), ..charge().tags };
+    let adoption =
+        Adoption { intent: paid.id.clone(), from: charge().tags.uid, tags: tags.clone(), attempt: 1 };
+    // A repeat changes nothing more.
+    for _ in 0..2 {
+        house.stripe.adopt(&adoption).await.unwrap();
+    }
+    let look = |tags: &Tags| LookFor {
+        id: Some(paid.id.clone()),
+        tags: tags.clone(),
+        attempt: 1,
+        since: Timestamp::now(),
+    };
+    assert_eq!(house.stripe.look(&look(&tags)).await.unwrap().unwrap().captured, 25_900);
+    assert_eq!(
+        house.stripe.look(&look(&charge().tags)).await.unwrap(),
+        None,
+        "it is the first one's no more"
+    );
+    let third = Tags { uid: "third".to_owned(), ..charge().tags };
+    let late = Adoption { tags: third, ..adoption };
+    match house.stripe.adopt(&late).await {
+        Err(ProviderError::Invalid { code, .. }) => assert_eq!(code, "adopted"),
+        other => panic!("{other:?}"),
+    }
+    let (found, intent) = house.stripe.examine("inn-1", &paid.id).await.unwrap();
+    assert_eq!((found, intent.captured), (Some(tags), 25_900));
+    assert_eq!(house.stripe.examine("inn-2", &paid.id).await.unwrap().0, None);
+}
+
+#[tokio::test]
+async fn what_has_gone_back_is_listed_with_why_and_without_what_others_have_made() {
+    let house = House::open().await;
+    let paid = house.stripe.charge(&charge()).await.unwrap();
+    let because = |because, attempt| Refund { because, ..refund(&paid, attempt, 100) };
+    let all = [Because::Cancelled, Because::Withdrawn, Because::Orphaned];
+    for (attempt, why) in (1..).zip(all) {
+        house.stripe.refund(&because(why, attempt)).await.unwrap();
+    }
+    house
+        .stripe
+        .refund(&Refund { installation: "inn-2".to_owned(), ..because(Because::Withdrawn, 9) })
+        .await
+        .unwrap();
+    house.server.provider().refund_by_hand(&paid.id, Some(1)).await.unwrap();
+    let listed =
+        house.stripe.outgoing("inn-1", Timestamp::now() - SignedDuration::from_hours(1)).await.unwrap();
+    let mut why: Vec<Because> = listed.iter().map(|out| out.because).collect();
+    why.sort_unstable();
+    assert_eq!(why, all);
+    assert!(listed.iter().all(|out| out.intent == paid.id && out.uid == "6f1c"));
+    assert_eq!(refund(&paid, 1, 1).key(), "6f1c/refund/1");
+    assert_eq!(because(Because::Orphaned, 1).key(), format!("{}/orphan/1", paid.id));
+    // The sweep's refunds are no attempt of a Reservation's.
+    let found = house.found().await.unwrap();
+    assert_eq!(found.refunds.iter().filter(|r| r.attempt.is_none()).count(), 2);
 }
