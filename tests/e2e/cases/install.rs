@@ -8,7 +8,7 @@ use crate::support::{SYSTEM, World, until};
 
 /// One command; then everything is there, ready, and somebody leads.
 pub async fn one_line(world: &World) {
-    super::uninstall::remove_everything(world);
+    super::uninstall::remove_everything(world).await;
     let begun = Instant::now();
     world.installed();
     let ready = begun.elapsed();

@@ -1,7 +1,7 @@
 //! Uninstalling, in the order of docs/install.md.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use innkeeper_api::Reason;
 use jiff::civil::date;
@@ -9,7 +9,10 @@ use jiff::civil::date;
 use crate::support::books::{Books, is_of};
 use crate::support::hotel::Hotel;
 use crate::support::report::say;
-use crate::support::{OURS, PATIENCE, SYSTEM, World};
+use crate::support::{OURS, PATIENCE, SYSTEM, World, until};
+
+/// Where a halt of money is told and acknowledged.
+const INSTALLATION: &str = "innkeeper-installation";
 
 /// Reservations, Rooms, then Innkeeper itself, then its definitions.
 pub async fn in_order(world: &World) {
@@ -24,7 +27,7 @@ pub async fn in_order(world: &World) {
         hotel.settled(guest, &Reason::Confirmed).await;
     }
     let begun = Instant::now();
-    delete_reservations(world);
+    delete_reservations(world).await;
     let books = Books::open(world).await;
     let accounts = books.accounts().await.unwrap();
     let mut kept: BTreeMap<String, i64> = BTreeMap::new();
@@ -51,7 +54,7 @@ pub async fn in_order(world: &World) {
 }
 
 /// Of an earlier run nothing is left, whatever state it was left in.
-pub fn remove_everything(world: &World) {
+pub async fn remove_everything(world: &World) {
     if world.try_kubectl(&["get", "crd", "reservations.innkeeper.dev"]).is_ok()
         || world.try_kubectl(&["get", "namespace", SYSTEM]).is_ok()
     {
@@ -61,7 +64,7 @@ pub fn remove_everything(world: &World) {
             // Somebody has to give the money back.
             world.kubectl(&["apply", "-k", "manifests/overlays/quickstart"]);
             world.rolled_out();
-            delete_reservations(world);
+            delete_reservations(world).await;
         }
         remove_the_rest(world);
     }
@@ -71,8 +74,33 @@ fn limit() -> String {
     format!("--timeout={}s", PATIENCE.as_secs())
 }
 
-fn delete_reservations(world: &World) {
-    world.show(&["delete", "reservations", "--all", "-A", &limit()]);
+/// The cases before have deleted theirs too, so that more than a day lets out may wait at the brake.
+async fn delete_reservations(world: &World) {
+    world.show(&["delete", "reservations", "--all", "-A", "--wait=false"]);
+    let mut acknowledged = String::new();
+    until("all Reservations are gone", async || {
+        let left = world.kubectl(&["get", "reservations", "-A", "-o", "name"]).lines().count();
+        if left == 0 {
+            return Ok(());
+        }
+        let halt = annotation(world, "money-halted");
+        if !halt.is_empty() && halt != acknowledged {
+            // Until all who have to wait do so: the word lets out as many as wait then.
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            say!("  {left} wait at the brake");
+            let said = format!("innkeeper.dev/money-acknowledged={halt}");
+            world.show(&["annotate", "configmap", INSTALLATION, "-n", SYSTEM, "--overwrite", &said]);
+            acknowledged = halt;
+        }
+        Err(format!("{left} are left"))
+    })
+    .await;
+}
+
+/// What the installation's `ConfigMap` is annotated with; empty if it is not.
+fn annotation(world: &World, name: &str) -> String {
+    let path = format!("jsonpath={{.metadata.annotations.innkeeper\\.dev/{name}}}");
+    world.try_kubectl(&["get", "configmap", INSTALLATION, "-n", SYSTEM, "-o", &path]).unwrap_or_default()
 }
 
 /// The order of docs/install.md.
