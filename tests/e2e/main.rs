@@ -40,6 +40,7 @@ fn main() -> ExitCode {
     let trials = played.map(|case| trial(case, world.as_ref(), &runtime)).collect();
     if let Some(world) = &world {
         say_what_is_lacking(world);
+        world.look_at_disks();
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     let mut well = !conclusion.has_failed();
@@ -64,6 +65,11 @@ fn trial(case: &'static Case, world: Option<&Arc<World>>, runtime: &Arc<Runtime>
     let lacking = world.as_ref().is_some_and(|world| world.lacks(case.needs));
     let trial = Trial::test(case.name, move || {
         let world = world.expect("not listing");
+        if let Some(broken_by) = world.broken_by() {
+            return Err(Failed::from(format!(
+                "not played: the installation has not come up again since {broken_by}"
+            )));
+        }
         let begun = Instant::now();
         say!("");
         say!("{}: {}", case.name, case.what);
@@ -72,6 +78,7 @@ fn trial(case: &'static Case, world: Option<&Arc<World>>, runtime: &Arc<Runtime>
         if let Err(panic) = outcome {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+            world.look_whether_broken_by(case.name);
             world.show_what_went_on();
             return Err(Failed::from(text.unwrap_or_else(|| "it panicked".to_owned())));
         }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use jiff::civil::date;
 use serde_json::Value;
 
-use crate::support::door::{Door, stranger};
+use crate::support::door::{Answer, Door, stranger};
 use crate::support::hotel::Hotel;
 use crate::support::operator::{PodId, value};
 use crate::support::report::say;
@@ -28,12 +28,14 @@ pub async fn apart(world: &World) {
     let path = door.book(&hotel.namespace, stay, "anna").await.location.expect("it is booked");
     door.settled(&path, "Confirmed").await;
     door.shows_free(&hotel.namespace, stay, 1).await;
-    let before = door.get("/v1/reservations?guestID=anna&limit=100").await;
     let ours = |page: &Value| {
         let items = page["items"].as_array().cloned().unwrap_or_default();
         items.into_iter().find(|one| one["property"] == hotel.namespace.as_str())
     };
-    let shown = ours(&before.body).expect("My Page has it");
+    let confirmed = |page: &Answer| ours(&page.body).is_some_and(|one| one["phase"] == "Confirmed");
+    let before =
+        door.everywhere("My Page has it", "/v1/reservations?guestID=anna&limit=100", confirmed).await;
+    let shown = ours(&before.body).expect("seen just now");
 
     world.kubectl(&["-n", SYSTEM, "scale", "deployment/innkeeper-operator", "--replicas=0"]);
     until("no operator is left", async || match world.operators().await.len() {

@@ -202,14 +202,21 @@ pub async fn killed(world: &World) {
 /// Two evictions at once: the second is refused until another gateway is ready.
 pub async fn evicted(world: &World) {
     world.installed();
+    // Two, whatever the last case has left: while the autoscaler takes others away, an eviction more may be allowed.
+    let most = |replicas: u32| {
+        let patch = format!(r#"{{"spec":{{"maxReplicas":{replicas}}}}}"#);
+        world.kubectl(&["-n", SYSTEM, "patch", "hpa", GATEWAY, "--type=merge", "-p", &patch])
+    };
+    let before = world.kubectl(&["-n", SYSTEM, "get", "hpa", GATEWAY, "-o", "jsonpath={.spec.maxReplicas}"]);
+    most(2);
     let crowd = Crowd::begin(world, "evicted", QUIET).await;
-    let allowed = || {
-        let path = "jsonpath={.status.disruptionsAllowed}";
+    let budget = || {
+        let path = "jsonpath={.status.expectedPods} {.status.currentHealthy} {.status.disruptionsAllowed}";
         world.kubectl(&["-n", SYSTEM, "get", "pdb", GATEWAY, "-o", path])
     };
-    until("one may go", async || {
-        let (ready, may) = (world.gateways().await.len(), allowed());
-        if ready >= 2 && may == "1" { Ok(()) } else { Err(format!("{ready} are ready, {may} may go")) }
+    until("two are ready, and one may go", async || {
+        let (ready, budget) = (world.gateways().await.len(), budget());
+        if ready == 2 && budget == "2 2 1" { Ok(()) } else { Err(format!("{ready} are ready, {budget}")) }
     })
     .await;
     let pods: Vec<PodId> = world.gateways().await.into_iter().collect();
@@ -233,6 +240,7 @@ pub async fn evicted(world: &World) {
     })
     .await;
     world.rolled_out();
+    most(before.parse().unwrap());
     let (hotel, tally) = crowd.end().await;
     none_failed(world, hotel, &tally).await;
 }

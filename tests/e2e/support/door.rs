@@ -16,6 +16,9 @@ use super::{SYSTEM, World, until};
 /// The Deployment, its autoscaler, its Service and its disruption budget have this name.
 pub const GATEWAY: &str = "innkeeper-gateway";
 
+/// So many new connections reach each of a few replicas, but for one time in thousands.
+const ROUND: u32 = 12;
+
 /// The way in.
 #[derive(Clone)]
 pub struct Door {
@@ -111,19 +114,30 @@ impl Door {
         Self::send(self.booking(&self.http, property, stay, guest)).await.unwrap()
     }
 
-    /// What a search says of a Room.
-    pub async fn offer(&self, property: &str, (room, from, to): (&str, Date, Date)) -> Value {
-        let found = self.get(&format!("/v1/properties/{property}/rooms?checkIn={from}&checkOut={to}")).await;
-        assert_eq!(found.status, 200, "{found:?}");
-        let rooms = found.body["rooms"].as_array().unwrap();
-        rooms.iter().find(|offer| offer["room"] == room).cloned().unwrap_or_default()
+    /// Reads an address by a new connection each time, until every answer of a round is as `fits` says: replicas are a
+    /// moment apart, and which one answers a connection is chance.
+    pub async fn everywhere(&self, what: &str, path: &str, fits: impl Fn(&Answer) -> bool) -> Answer {
+        until(what, async || {
+            let mut last = None;
+            for _ in 0..ROUND {
+                let answer = Self::send(self.request(&stranger(), Method::GET, path)).await?;
+                if !fits(&answer) {
+                    return Err(format!("{answer:?}"));
+                }
+                last = Some(answer);
+            }
+            Ok(last.expect("a round has answers"))
+        })
+        .await
     }
 
-    /// How many units of it are free. Replicas are a moment apart, so asked until all that answer say so.
-    pub async fn shows_free(&self, property: &str, stay: (&str, Date, Date), free: u64) {
-        until(&format!("{free} of {} are free", stay.0), async || {
-            let offer = self.offer(property, stay).await;
-            if offer["free"] == free { Ok(()) } else { Err(offer.to_string()) }
+    /// Waits until every replica says that so many of a Room are free.
+    pub async fn shows_free(&self, property: &str, (room, from, to): (&str, Date, Date), free: u64) {
+        let path = format!("/v1/properties/{property}/rooms?checkIn={from}&checkOut={to}");
+        // A property that was made just now is not known everywhere yet either.
+        self.everywhere(&format!("{free} of {room} are free"), &path, |found| {
+            let rooms = found.body["rooms"].as_array().map(Vec::as_slice).unwrap_or_default();
+            rooms.iter().any(|offer| offer["room"] == room && offer["free"] == free)
         })
         .await;
     }

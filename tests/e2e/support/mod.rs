@@ -17,14 +17,15 @@ use std::time::{Duration, Instant};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::cases::Needs;
 use node::Node;
 use report::say;
 
-/// The folder of the project.
-pub const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+/// The folder of the project: `hack/e2e` begins there. Not the one it was built in: what is built is kept, and clones go.
+pub const PROJECT: &str = ".";
 
 /// Innkeeper's own namespace.
 pub const SYSTEM: &str = "innkeeper-system";
@@ -34,6 +35,15 @@ pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The label of every namespace that a case makes.
 pub const OURS: &str = "innkeeper.dev/e2e=true";
+
+/// What is installed, and has to be ready.
+const WORKLOADS: [&str; 3] =
+    ["deployment/innkeeper-operator", "deployment/innkeeper-gateway", "statefulset/innkeeper-payments"];
+
+fn full_percent(available: Option<f64>, capacity: Option<f64>) -> Option<f64> {
+    let (available, capacity) = (available?, capacity.filter(|capacity| *capacity > 0.0)?);
+    Some(100.0 - available * 100.0 / capacity)
+}
 
 /// A cluster, and what the environment says of it.
 pub struct World {
@@ -50,6 +60,8 @@ pub struct World {
     /// Another build of the image, to upgrade to.
     pub next_image: String,
     installed: Mutex<bool>,
+    /// The case after which the installation did not come up again.
+    broken_by: Mutex<Option<&'static str>>,
     evidence: Mutex<BTreeMap<&'static str, String>>,
 }
 
@@ -81,6 +93,7 @@ impl World {
             node: variable("E2E_NODE_SHELL").map(Node::new),
             next_image: variable("E2E_NEXT_IMAGE").unwrap_or_else(|| "innkeeper:next".to_owned()),
             installed: Mutex::new(false),
+            broken_by: Mutex::default(),
             evidence: Mutex::default(),
         };
         world.has_metrics = world.try_kubectl(&["get", "apiservice", "v1beta1.metrics.k8s.io"]).is_ok();
@@ -164,19 +177,61 @@ impl World {
 
     /// Waits until every workload of Innkeeper's is as declared, and ready.
     pub fn rolled_out(&self) {
+        if let Err(said) = self.try_rolled_out() {
+            panic!("{said}");
+        }
+    }
+
+    fn try_rolled_out(&self) -> Result<(), String> {
         let limit = format!("--timeout={}s", PATIENCE.as_secs());
-        for workload in [
-            "deployment/innkeeper-operator",
-            "deployment/innkeeper-gateway",
-            "statefulset/innkeeper-payments",
-        ] {
-            self.kubectl(&["-n", SYSTEM, "rollout", "status", workload, &limit]);
+        for workload in WORKLOADS {
+            self.try_kubectl(&["-n", SYSTEM, "rollout", "status", workload, &limit])?;
+        }
+        Ok(())
+    }
+
+    /// After a case that failed: whether the others have anything to be played on. They take an hour to say that they
+    /// have not.
+    pub fn look_whether_broken_by(&self, case: &'static str) {
+        if *self.installed.lock().unwrap()
+            && let Err(said) = self.try_rolled_out()
+        {
+            say!("  the installation does not come up again: {said}");
+            *self.broken_by.lock().unwrap() = Some(case);
+        }
+    }
+
+    /// The case that left nothing to play others on.
+    pub fn broken_by(&self) -> Option<&'static str> {
+        *self.broken_by.lock().unwrap()
+    }
+
+    /// Says of each node whose disk is so full that its kubelet removes images: those that no container has at the
+    /// moment, but that a case needs soon, and on some nodes the one below every pod.
+    pub fn look_at_disks(&self) {
+        let nodes = self.kubectl(&["get", "nodes", "-o", "name"]);
+        for node in nodes.lines().filter_map(|line| line.strip_prefix("node/")) {
+            let ask = |what: &str| {
+                let answer =
+                    self.try_kubectl(&["get", "--raw", &format!("/api/v1/nodes/{node}/proxy/{what}")]);
+                answer.ok().and_then(|text| serde_json::from_str::<Value>(&text).ok()).unwrap_or_default()
+            };
+            let disk = &ask("stats/summary")["node"]["runtime"]["imageFs"];
+            let kubelet = &ask("configz")["kubeletconfig"];
+            let full = full_percent(disk["availableBytes"].as_f64(), disk["capacityBytes"].as_f64());
+            let limit = kubelet["imageGCHighThresholdPercent"].as_f64().unwrap_or(85.0);
+            if let Some(full) = full.filter(|full| *full >= limit) {
+                say!(
+                    "node {node}: its disk is {full:.0}% full. From {limit:.0}% on its kubelet removes images every few minutes, \
+                     so that pods may not start again, and cases fail. Make room on it first."
+                );
+            }
         }
     }
 
     /// What somebody would look at first after a case has failed.
     pub fn show_what_went_on(&self) {
-        let looks: [&[&str]; 7] = [
+        let looks: [&[&str]; 8] = [
             &["-n", SYSTEM, "get", "pods,pvc,lease,hpa,pdb", "-o", "wide"],
             &["get", "rooms,reservations", "-A"],
             &["get", "events", "-A", "--sort-by=.lastTimestamp"],
@@ -184,6 +239,8 @@ impl World {
             &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=payments", "--tail=15", "--prefix"],
             &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=gateway", "--tail=15", "--prefix"],
             &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=keys", "--tail=15", "--prefix"],
+            // Last, because a log may be cut: why pods do not start stands here alone.
+            &["-n", SYSTEM, "get", "events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp"],
         ];
         for look in looks {
             say!("  $ kubectl {}", look.join(" "));
