@@ -100,4 +100,10 @@ fn say_what_is_lacking(world: &World) {
         say!("the cluster has no metrics of pods (metrics.k8s.io, such as metrics-server gives them):");
         say!("what needs them (the autoscaler) is not run");
     }
+    if world.lacks(cases::Needs::Kafka) {
+        say!(
+            "INNKEEPER_KAFKA (hack/kafka/get) or E2E_HOST_ADDRESS (this machine, as pods reach it) is not set:"
+        );
+        say!("what needs a Kafka broker is not run");
+    }
 }

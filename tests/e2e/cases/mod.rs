@@ -3,6 +3,7 @@
 mod access;
 mod configuring;
 mod door;
+mod events;
 mod failover;
 mod guests;
 mod install;
@@ -42,6 +43,8 @@ pub enum Needs {
     Node,
     /// The metrics of pods, such as metrics-server gives them: autoscalers look at them.
     Metrics,
+    /// Java, Kafka's jars, and an address at which pods reach this machine.
+    Kafka,
 }
 
 type Playing<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
@@ -55,6 +58,9 @@ macro_rules! case {
     };
     ($name:literal, $what:literal, $run:path, with metrics $(, shows $($demand:literal)+)?) => {
         case!(@ $name, $what, $run, Metrics $(, $($demand)+)?)
+    };
+    ($name:literal, $what:literal, $run:path, with kafka $(, shows $($demand:literal)+)?) => {
+        case!(@ $name, $what, $run, Kafka $(, $($demand)+)?)
     };
     (@ $name:literal, $what:literal, $run:path, $needs:ident $(, $($demand:literal)+)?) => {
         Case {
@@ -98,5 +104,6 @@ pub const ALL: &[Case] = &[
     case!("door_pod_deleted", "nor does the end of one of its pods", scaling::deleted),
     case!("door_killed", "kill -9 of a gateway: who asks again is served, once", scaling::killed, on the node),
     case!("door_evicted", "the disruption budget holds an eviction", scaling::evicted),
+    case!("events", "every step is an event: Kafka has it, and the hotel is told", events::told, with kafka, shows "S6"),
     case!("uninstall", "Reservations first; nothing hangs, no money is lost", uninstall::in_order),
 ];

@@ -110,7 +110,7 @@ pub async fn by_load(world: &World) {
         ),
     );
     world.show(&["-n", SYSTEM, "get", "hpa", GATEWAY]);
-    world.kubectl(&["apply", "-k", "manifests/overlays/quickstart"]);
+    world.kubectl(&["apply", "-k", world.overlay()]);
     let (hotel, tally) = crowd.end().await;
     none_failed(world, hotel, &tally).await;
 }

@@ -9,7 +9,7 @@ use jiff::civil::date;
 use crate::support::books::{Books, is_of};
 use crate::support::hotel::Hotel;
 use crate::support::report::say;
-use crate::support::{OURS, PATIENCE, SYSTEM, World, until};
+use crate::support::{EVENTS, OURS, PATIENCE, QUICKSTART, SYSTEM, World, until};
 
 /// Where a halt of money is told and acknowledged.
 const INSTALLATION: &str = "innkeeper-installation";
@@ -62,12 +62,17 @@ pub async fn remove_everything(world: &World) {
         if world.try_kubectl(&["get", "reservations", "-A", "-o", "name"]).is_ok_and(|left| !left.is_empty())
         {
             // Somebody has to give the money back.
-            world.kubectl(&["apply", "-k", "manifests/overlays/quickstart"]);
-            world.rolled_out();
+            world.change_to(left_by(world));
             delete_reservations(world).await;
         }
         remove_the_rest(world);
     }
+}
+
+/// The overlay that an earlier run was at.
+fn left_by(world: &World) -> &'static str {
+    let relay = ["-n", SYSTEM, "get", "statefulset/innkeeper-relay"];
+    if world.try_kubectl(&relay).is_ok() { EVENTS } else { QUICKSTART }
 }
 
 fn limit() -> String {
@@ -116,7 +121,7 @@ fn remove_the_rest(world: &World) {
         world.kubectl(&["wait", "roomcalendars", "--all", "-A", "--for=delete", &limit]);
     }
     world.kubectl(&["delete", "namespace", "-l", OURS, "--ignore-not-found", &limit]);
-    let overlay = ["delete", "-k", "manifests/overlays/quickstart", "--ignore-not-found", &limit];
+    let overlay = ["delete", "-k", left_by(world), "--ignore-not-found", &limit];
     let workloads = ["-l", "app.kubernetes.io/component notin (api,namespace)"];
     world.show(&[&overlay[..], &workloads].concat());
     world.show(&["delete", "-k", "crds", "--ignore-not-found", &limit]);

@@ -4,6 +4,7 @@ pub mod books;
 pub mod crowd;
 pub mod door;
 pub mod hotel;
+pub mod kafka;
 pub mod node;
 pub mod operator;
 pub mod report;
@@ -36,9 +37,20 @@ pub const PATIENCE: Duration = Duration::from_secs(240);
 /// The label of every namespace that a case makes.
 pub const OURS: &str = "innkeeper.dev/e2e=true";
 
+/// What the README installs.
+pub const QUICKSTART: &str = "manifests/overlays/quickstart";
+/// The same with the relay.
+pub const EVENTS: &str = "manifests/overlays/events";
+
 /// What is installed, and has to be ready.
-const WORKLOADS: [&str; 3] =
-    ["deployment/innkeeper-operator", "deployment/innkeeper-gateway", "statefulset/innkeeper-payments"];
+const WORKLOADS: [&str; 4] = [
+    "deployment/innkeeper-operator",
+    "deployment/innkeeper-gateway",
+    "deployment/innkeeper-issuer",
+    "statefulset/innkeeper-payments",
+];
+/// And with [`EVENTS`].
+const RELAY: &str = "statefulset/innkeeper-relay";
 
 fn full_percent(available: Option<f64>, capacity: Option<f64>) -> Option<f64> {
     let (available, capacity) = (available?, capacity.filter(|capacity| *capacity > 0.0)?);
@@ -55,11 +67,15 @@ pub struct World {
     /// Where a node's ports are reached from here.
     pub address: String,
     has_metrics: bool,
+    /// Where a broker can be run beside the cluster.
+    pub kafka: Option<kafka::Place>,
     /// A shell on the node, where there is one.
     pub node: Option<Node>,
     /// Another build of the image, to upgrade to.
     pub next_image: String,
     installed: Mutex<bool>,
+    /// What of `manifests/overlays` is in force.
+    overlay: Mutex<&'static str>,
     /// The case after which the installation did not come up again.
     broken_by: Mutex<Option<&'static str>>,
     evidence: Mutex<BTreeMap<&'static str, String>>,
@@ -90,9 +106,13 @@ impl World {
             kubectl,
             address: variable("E2E_NODE_ADDRESS").unwrap_or_else(|| "127.0.0.1".to_owned()),
             has_metrics: false,
+            kafka: variable("INNKEEPER_KAFKA")
+                .zip(variable("E2E_HOST_ADDRESS"))
+                .map(|(jars, address)| kafka::Place { jars: jars.into(), address }),
             node: variable("E2E_NODE_SHELL").map(Node::new),
             next_image: variable("E2E_NEXT_IMAGE").unwrap_or_else(|| "innkeeper:next".to_owned()),
             installed: Mutex::new(false),
+            overlay: Mutex::new(QUICKSTART),
             broken_by: Mutex::default(),
             evidence: Mutex::default(),
         };
@@ -106,6 +126,7 @@ impl World {
             Needs::Nothing => false,
             Needs::Node => self.node.is_none(),
             Needs::Metrics => !self.has_metrics,
+            Needs::Kafka => self.kafka.is_none(),
         }
     }
 
@@ -143,10 +164,22 @@ impl World {
     pub fn installed(&self) {
         let mut installed = self.installed.lock().unwrap();
         if !*installed {
-            self.show(&["apply", "-k", "manifests/overlays/quickstart", "-o", "name"]);
+            self.show(&["apply", "-k", self.overlay(), "-o", "name"]);
             self.rolled_out();
             *installed = true;
         }
+    }
+
+    /// What of `manifests/overlays` is in force.
+    pub fn overlay(&self) -> &'static str {
+        *self.overlay.lock().unwrap()
+    }
+
+    /// Puts another overlay in force, and waits until all of it is ready.
+    pub fn change_to(&self, overlay: &'static str) {
+        *self.overlay.lock().unwrap() = overlay;
+        self.kubectl(&["apply", "-k", overlay]);
+        self.rolled_out();
     }
 
     /// The line of evidence for one of the [`report::DEMANDS`].
@@ -173,6 +206,7 @@ impl World {
     /// Nothing is installed any more.
     pub fn uninstalled(&self) {
         *self.installed.lock().unwrap() = false;
+        *self.overlay.lock().unwrap() = QUICKSTART;
     }
 
     /// Waits until every workload of Innkeeper's is as declared, and ready.
@@ -184,7 +218,8 @@ impl World {
 
     fn try_rolled_out(&self) -> Result<(), String> {
         let limit = format!("--timeout={}s", PATIENCE.as_secs());
-        for workload in WORKLOADS {
+        let relay = (self.overlay() == EVENTS).then_some(RELAY);
+        for workload in WORKLOADS.into_iter().chain(relay) {
             self.try_kubectl(&["-n", SYSTEM, "rollout", "status", workload, &limit])?;
         }
         Ok(())
@@ -231,14 +266,16 @@ impl World {
 
     /// What somebody would look at first after a case has failed.
     pub fn show_what_went_on(&self) {
-        let looks: [&[&str]; 8] = [
+        let looks: [&[&str]; 9] = [
             &["-n", SYSTEM, "get", "pods,pvc,lease,hpa,pdb", "-o", "wide"],
             &["get", "rooms,reservations", "-A"],
             &["get", "events", "-A", "--sort-by=.lastTimestamp"],
             &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=operator", "--tail=25", "--prefix"],
             &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=payments", "--tail=15", "--prefix"],
             &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=gateway", "--tail=15", "--prefix"],
+            &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=relay", "--tail=15", "--prefix"],
             &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=keys", "--tail=15", "--prefix"],
+            &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=relay", "--tail=15", "--prefix"],
             // Last, because a log may be cut: why pods do not start stands here alone.
             &["-n", SYSTEM, "get", "events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp"],
         ];
