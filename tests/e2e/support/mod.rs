@@ -266,7 +266,7 @@ impl World {
 
     /// What somebody would look at first after a case has failed.
     pub fn show_what_went_on(&self) {
-        let looks: [&[&str]; 9] = [
+        let looks: &[&[&str]] = &[
             &["-n", SYSTEM, "get", "pods,pvc,lease,hpa,pdb", "-o", "wide"],
             &["get", "rooms,reservations", "-A"],
             &["get", "events", "-A", "--sort-by=.lastTimestamp"],
@@ -279,7 +279,7 @@ impl World {
             // Last, because a log may be cut: why pods do not start stands here alone.
             &["-n", SYSTEM, "get", "events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp"],
         ];
-        for look in looks {
+        for look in looks.iter().copied() {
             say!("  $ kubectl {}", look.join(" "));
             let printed = self.try_kubectl(look).unwrap_or_else(|said| said);
             let lines: Vec<&str> = printed.lines().collect();
