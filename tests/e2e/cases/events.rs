@@ -91,9 +91,9 @@ pub async fn told(world: &World) {
         let named = |fact: &String| {
             NAMES.iter().find(|(ours, _)| ours == fact).map_or(fact.clone(), |n| n.1.to_owned())
         };
-        let names: Vec<String> = read.iter().map(named).collect();
-        say!("  {story}: Kafka has {names:?}; the hotel was told {heard:?}");
-        shown.push(format!("{story}: {}", names.join(" ")));
+        let theirs: Vec<String> = read.iter().map(named).collect();
+        say!("  {story}: Kafka has {theirs:?}; the hotel was told {heard:?}");
+        shown.push(format!("{story}: {}", theirs.join(" ")));
     }
     world.shows(
         "S6",
