@@ -54,7 +54,7 @@ pub struct VerifyArgs {
 /// How it is told.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// A line for each imbalance
+    /// A table with a line for each imbalance
     Text,
     /// One JSON document
     Json,
@@ -94,14 +94,30 @@ pub async fn run(args: VerifyArgs) -> Outcome {
             println!("{}", serde_json::to_string_pretty(&told)?);
         }
         Output::Text => {
-            for imbalance in &found {
-                println!("{imbalance}");
+            if !found.is_empty() {
+                print!("{}", table(&found));
             }
             let (reservations, payments) = (counted.reservations.len(), counted.payments.len());
             println!("{reservations} Reservations, {payments} payments: {} imbalances", found.len());
         }
     }
     if found.is_empty() { Ok(()) } else { Err(format!("{} things do not fit", found.len()).into()) }
+}
+
+/// A line for each, under a head; only the last column has blanks in it.
+fn table(found: &[Imbalance]) -> String {
+    let head = ["HOTEL", "NAME", "ABOUT", "WHAT IS SO, AND WHAT TO DO"].map(str::to_owned);
+    let rows: Vec<[String; 4]> = std::iter::once(head)
+        .chain(found.iter().map(|i| {
+            let words = format!("{} {}", i.what, i.to_do);
+            [i.namespace.clone(), i.name.clone(), format!("{:?}", i.about), words]
+        }))
+        .collect();
+    let width = |cell: fn(&[String; 4]) -> &String| rows.iter().map(|r| cell(r).chars().count()).max();
+    let [hotel, name, about] =
+        [width(|[h, ..]| h), width(|[_, n, ..]| n), width(|[_, _, a, _]| a)].map(Option::unwrap_or_default);
+    let line = |[h, n, a, words]: &[String; 4]| format!("{h:hotel$}  {n:name$}  {a:about$}  {words}\n");
+    rows.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 /// The same thing, whatever its figures are by now.

@@ -8,7 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use innkeeper_api::{Collect, Reason, Reservation, Room, RoomCalendar, nights, uid_of_holder};
+use innkeeper_api::{
+    ALREADY_CHARGED, Collect, Reason, Reservation, Room, RoomCalendar, nights, uid_of_holder,
+};
 use innkeeper_audit::{About, Payment, Progress, imbalances};
 use innkeeper_payments::sandbox::{Account, Call, IntentStatus, RefundStatus};
 use jiff::Timestamp;
@@ -104,6 +106,11 @@ impl Expected {
             let price = known.map_or(i64::MAX, |r| self.price_of(r));
             if !(0..=price).contains(&net) {
                 broken.push(format!("I1: {uid} has paid {net} net, and the price is {price}"));
+            }
+        }
+        for ((name, check_in), uids) in evidence.kept_for_one_stay() {
+            if uids.len() > 1 && !evidence.told_to_charge_anew(name) {
+                broken.push(format!("I3: {name} paid for {check_in} under {uids:?}, and all of it is kept"));
             }
         }
         let mut meant: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
@@ -213,6 +220,23 @@ impl Evidence {
             calendars: self.calendars.clone(),
             payments: self.accounts.iter().map(payment).collect(),
         }
+    }
+
+    /// Under which UIDs money is kept for the same name and check-in, without a mark that it is the hotel's.
+    fn kept_for_one_stay(&self) -> BTreeMap<(&str, &str), BTreeSet<&str>> {
+        let mut stays: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
+        let unmarked = |a: &&Account| !a.intent.metadata.contains_key("innkeeper_settled");
+        for account in self.accounts.iter().filter(|a| kept(a) > 0).filter(unmarked) {
+            let stay = (tag(account, "innkeeper_name"), tag(account, "innkeeper_check_in"));
+            stays.entry(stay).or_default().insert(tag(account, "innkeeper_uid"));
+        }
+        stays
+    }
+
+    /// Whether a person has said that the earlier money is another stay's.
+    fn told_to_charge_anew(&self, name: &str) -> bool {
+        let said = |r: &Reservation| r.annotations().get(ALREADY_CHARGED).is_some_and(|v| v == "charge-anew");
+        self.reservations.iter().any(|r| r.name_any() == name && said(r))
     }
 
     fn by_uid(&self) -> BTreeMap<String, Vec<&Account>> {

@@ -97,6 +97,19 @@ async fn a_person_can_say_that_the_money_is_anothers_and_then_it_is_charged_anew
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_charges_it_again_unasked_is_found_out() {
+    let (hotel, operator, stands) = made_anew("again", false).await;
+    operator.stop().await;
+    assert_eq!(Checker::of(&hotel).never_to_be().await, [""; 0]);
+    // As an operator would that does not look under other UIDs.
+    hotel.driver().charge(&hotel.charge_of(&stands)).await.unwrap();
+    let broken = Checker::of(&hotel).never_to_be().await;
+    assert!(broken.len() == 1 && broken[0].starts_with("I3: anna paid for 2030-07-01 under"), "{broken:#?}");
+    say(&hotel, "charge-anew").await;
+    assert_eq!(Checker::of(&hotel).never_to_be().await, [""; 0], "it is another's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn money_that_went_back_in_the_dashboard_is_in_nobodys_way() {
     let (hotel, operator, _) = made_anew("dashboard", false).await;
     holds(&hotel).await;

@@ -1,15 +1,18 @@
 //! `innkeeper verify`, on a hotel in order and on a doctored one, with no operator to help it.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use innkeeper_api::Reason;
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::support::control_plane;
 use crate::support::hotel::{Hotel, INSTALLATION};
 use crate::support::process::{Files, ends};
+use crate::support::rights::{Right, all_but};
 
 /// A hotel with every kind of end, whose operator has gone.
 async fn hotel(prefix: &str) -> Hotel {
@@ -37,10 +40,34 @@ async fn hotel(prefix: &str) -> Hotel {
     hotel
 }
 
-/// Exit code and standard output.
+/// Of somebody who may read what it reads, and nothing else.
+async fn reader(hotel: &Hotel) -> PathBuf {
+    let rule = |group: &str, resource: &str, verbs: &[&str]| PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(vec![resource.to_owned()]),
+        verbs: verbs.iter().map(|&verb| verb.to_owned()).collect(),
+        ..PolicyRule::default()
+    };
+    let rules = [
+        rule("innkeeper.dev", "reservations", &["list", "patch"]),
+        rule("innkeeper.dev", "rooms", &["list"]),
+        rule("innkeeper.dev", "roomcalendars", &["list"]),
+        rule("", "configmaps", &["get"]),
+    ];
+    let user = format!("reader-of-{}", hotel.namespace);
+    let patch = Right::all(&rules).into_iter().find(|right| right.verb == "patch").unwrap();
+    all_but(&hotel.client, &user, &hotel.namespace, &rules, &patch).await;
+    control_plane().kubeconfig_for(&user, &[]).unwrap()
+}
+
+/// Exit code and standard output, for an administrator.
 async fn verify(hotel: &Hotel, more: &[&str]) -> (Option<i32>, String) {
+    verify_as(control_plane().kubeconfig(), hotel, more).await
+}
+
+async fn verify_as(kubeconfig: &Path, hotel: &Hotel, more: &[&str]) -> (Option<i32>, String) {
     let files = Files::of(hotel);
-    let (config, kubeconfig) = (files.config(), control_plane().kubeconfig());
+    let config = files.config();
     let mut arguments = vec![
         "verify",
         "--config",
@@ -64,7 +91,7 @@ async fn verify(hotel: &Hotel, more: &[&str]) -> (Option<i32>, String) {
 async fn a_hotel_in_order_is_verified_without_an_operator_and_nothing_is_written() {
     let hotel = hotel("in-order").await;
     let calls = hotel.calls().await.len();
-    let (code, out) = verify(&hotel, &[]).await;
+    let (code, out) = verify_as(&reader(&hotel).await, &hotel, &[]).await;
     assert_eq!((code, out.as_str()), (Some(0), "4 Reservations, 4 payments: 0 imbalances\n"));
     let calls = hotel.calls().await.split_off(calls);
     assert!(!calls.is_empty() && calls.iter().all(|c| c.method == "GET"), "{calls:#?}");
@@ -117,5 +144,15 @@ async fn everything_that_was_doctored_is_told_with_its_name_and_what_to_do() {
     }
     let (code, out) = verify(&hotel, &[]).await;
     assert_eq!(code, Some(1));
-    assert!(out.contains("/booked (Kept): It is Confirmed, 23000 is kept, and 24000 is due"), "{out}");
+    let mut lines = out.lines();
+    let head: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+    assert_eq!(head[..4], ["HOTEL", "NAME", "ABOUT", "WHAT"], "{out}");
+    let booked = lines.find(|line| line.contains("booked") && line.contains("Kept")).unwrap();
+    let row: Vec<&str> = booked.split_whitespace().take(3).collect();
+    assert_eq!(row, [hotel.namespace.as_str(), "booked", "Kept"]);
+    assert!(booked.contains("  It is Confirmed, 23000 is kept, and 24000 is due"), "{out}");
+    assert!(booked.ends_with("collect it again, or cancel the stay."), "what to do: {out}");
+    let imbalances = told["imbalances"].as_array().unwrap().len();
+    let sum = format!("3 Reservations, 4 payments: {imbalances} imbalances");
+    assert_eq!(out.lines().last(), Some(sum.as_str()));
 }

@@ -57,6 +57,11 @@ impl<'a> Checker<'a> {
         self
     }
 
+    /// What is wrong as it is now, and may never be.
+    pub async fn never_to_be(&self) -> Vec<String> {
+        self.expected.always(&evidence(self.hotel, self.paid_at).await)
+    }
+
     /// Waits until all is at rest, and fails with everything that is wrong.
     pub async fn check(self) {
         let begun = Instant::now();
