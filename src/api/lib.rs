@@ -11,6 +11,7 @@ mod month;
 mod reference;
 mod reservation;
 mod room;
+mod trace;
 
 pub use calendar::{Night, RoomCalendar, RoomCalendarFields, UID_LABEL, holder_entries, uid_of_holder};
 pub use conditions::{Condition, ConditionStatus, ConditionType, Conditions, Reason};
@@ -26,6 +27,7 @@ pub use room::{
     CancellationTier, Display, Flow, NightStatus, OutOfOrder, Rate, Restrictions, Room, RoomSpec, RoomStatus,
     Sale, SeasonalRate, Tonight, Weekday,
 };
+pub use trace::{TRACEPARENT, TraceParent};
 
 /// API group of every kind.
 pub const GROUP: &str = "innkeeper.dev";

@@ -17,6 +17,7 @@ use crate::model::views::StayView;
 use crate::problem::{Kind, Problem};
 use crate::rest::Caller;
 use crate::search::{Because, Declined, Why, Wish, judge};
+use crate::trace::Trace;
 use crate::writer::WriteError;
 
 /// A stay that has been asked for.
@@ -76,6 +77,7 @@ pub(crate) async fn book(
     key: &str,
     stay: &ReservationSpec,
     contact: Option<&Contact>,
+    trace: Trace,
 ) -> Result<Booked, NotBooked> {
     let name = name_for(property, &stay.guest_id, key);
     // Made before, perhaps long ago: then neither the stock nor the API server is asked.
@@ -96,7 +98,7 @@ pub(crate) async fn book(
         return Err(NotBooked::Declined(declined));
     }
     let besides = door.config.current().operator.extra_finalizers.clone();
-    let made = match door.writer.book(property, &name, stay.clone(), &besides, within).await {
+    let made = match door.writer.book(property, &name, stay.clone(), &besides, trace.0, within).await {
         Ok(made) => StayView::of(made),
         Err(WriteError::Exists) => {
             let made = door.writer.read(property, &name, within).await.map_err(|e| door.unwritten(e))?;
@@ -105,6 +107,7 @@ pub(crate) async fn book(
         }
         Err(error) => return Err(door.unwritten(error).into()),
     };
+    tracing::info!(trace = trace.id(), namespace = property, reservation = name, "asked for");
     keep(door, &made, contact).await?;
     seen(door, &made).await;
     Ok(Booked { stay: made, before: false })

@@ -176,6 +176,7 @@ fn cors(origins: &[String]) -> CorsLayer {
             header::CONTENT_TYPE,
             header::IF_NONE_MATCH,
             ours("idempotency-key"),
+            ours("traceparent"),
             ours("x-request-id"),
         ])
         .expose_headers([

@@ -17,6 +17,7 @@ use crate::door::Door;
 use crate::identity::{Identity, neighbourhood};
 use crate::problem::{Kind, Problem};
 use crate::session::Session;
+use crate::trace::Trace;
 
 /// The header with a request's id.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,13 +35,15 @@ pub(crate) async fn count(State(door): State<Door>, mut request: Request, next: 
     if let Ok(value) = HeaderValue::from_str(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
     }
+    let trace = Trace::of(request.headers());
+    request.extensions_mut().insert(trace);
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| NOWHERE.to_owned());
     let method = request.method().clone();
     let mut response = next.run(request).await;
     let (status, took) = (response.status(), begun.elapsed());
     door.metrics.gateway_request(&route, &method, status, took);
-    tracing::debug!(request = id, %method, route, status = status.as_u16(), ?took, "answered");
+    tracing::debug!(request = id, trace = trace.id(), %method, route, status = status.as_u16(), ?took, "answered");
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -29,6 +29,7 @@ mod serve;
 mod session;
 mod sign_in;
 mod site;
+mod trace;
 mod webhooks;
 mod words;
 mod writer;

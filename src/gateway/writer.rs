@@ -1,9 +1,10 @@
 //! The two things the gateway writes to hotels: a Reservation, and `state: Cancelled` on one. Never anything else of
 //! theirs, and never a status. (Contacts are in a namespace of their own.)
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use innkeeper_api::{FINALIZER, Reservation, ReservationSpec, WantedState};
+use innkeeper_api::{FINALIZER, Reservation, ReservationSpec, TRACEPARENT, TraceParent, WantedState};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::Status;
 use kube::{Api, Client};
@@ -45,18 +46,21 @@ impl Writer {
     }
 
     /// Asks for a stay. It is born with the operator's finalizer and those that every Reservation gets besides, which
-    /// saves a write.
+    /// saves a write, and says in which trace it was asked for.
     pub async fn book(
         &self,
         namespace: &str,
         name: &str,
         spec: ReservationSpec,
         besides: &[String],
+        trace: Option<TraceParent>,
         within: Duration,
     ) -> Result<Reservation, WriteError> {
         let mut reservation = Reservation::new(name, spec);
         let ours = std::iter::once(FINALIZER.to_owned());
         reservation.metadata.finalizers = Some(ours.chain(besides.iter().cloned()).collect());
+        reservation.metadata.annotations =
+            trace.map(|trace| BTreeMap::from([(TRACEPARENT.to_owned(), trace.to_string())]));
         let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
         self.call(within, self.api(namespace).create(&params, &reservation)).await
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use innkeeper_api::{ConditionType, Reason, Reservation, ReservationStatus, Room};
+use innkeeper_api::{ConditionType, Reason, Reservation, ReservationStatus, Room, TRACEPARENT, TraceParent};
 use innkeeper_booking::inventory::{self, NightsSeen, Stay};
 use innkeeper_booking::knowledge::{Answer, Knowledge};
 use innkeeper_booking::observed::{Effect, Observed, Plan, RoomView, Settings, Wake};
@@ -13,6 +13,7 @@ use innkeeper_ops::metrics::{Outcome, StatusKind, StatusWrite};
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
+use tracing::{Instrument, Span};
 
 use crate::cache::Key;
 use crate::effects::{Done, perform};
@@ -45,6 +46,7 @@ pub async fn reconcile(key: Key, scope: Arc<Scope>) -> Result<Action, ReconcileE
     let current = scope.written.newest(&seen).unwrap_or(seen);
     let settings = scope.settings();
     let told = current.metadata.uid.as_deref().and_then(|uid| scope.told.of(uid));
+    let trace = trace_of(&current);
     Pass {
         scope: &scope,
         settings,
@@ -57,7 +59,14 @@ pub async fn reconcile(key: Key, scope: Arc<Scope>) -> Result<Action, ReconcileE
         past_is_known: false,
     }
     .run()
+    .instrument(trace)
     .await
+}
+
+/// What is logged of a pass says in which trace the Reservation was booked, where that is known.
+fn trace_of(reservation: &Reservation) -> Span {
+    let said = reservation.annotations().get(TRACEPARENT).and_then(|text| TraceParent::parse(text));
+    said.map_or_else(Span::none, |said| tracing::info_span!("reservation", trace = said.trace_id()))
 }
 
 /// Which view of the Room this pass has.

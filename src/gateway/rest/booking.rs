@@ -22,6 +22,7 @@ use crate::door::Door;
 use crate::identity::{Identity, Scope};
 use crate::model::views::StayView;
 use crate::problem::{FieldError, Kind, Problem};
+use crate::trace::Trace;
 
 /// Says that a booking was made by an earlier request with the same key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -120,6 +121,7 @@ pub(crate) async fn book(
     caller: Caller,
     At(property): At<String>,
     Key(key): Key,
+    trace: Trace,
     Sent(body): Sent<BookingRequest>,
 ) -> Result<Response, Problem> {
     caller.may_in(Scope::Book, &property)?;
@@ -130,7 +132,7 @@ pub(crate) async fn book(
     }
     // What is impossible anywhere is said before it is looked for.
     wish(stay.check_in, stay.check_out, stay.units, party(&stay), "guests.")?;
-    let booked = desk::book(&door, &property, &key, &stay, contact.as_ref()).await?;
+    let booked = desk::book(&door, &property, &key, &stay, contact.as_ref(), trace).await?;
     let status = if booked.before { StatusCode::OK } else { StatusCode::CREATED };
     let mut response = answer(&door, status, &booked.stay);
     if booked.before {

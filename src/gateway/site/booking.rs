@@ -26,6 +26,7 @@ use crate::model::Stock;
 use crate::problem::{Kind, Problem};
 use crate::rest::Caller;
 use crate::search::{Because, Declined, Offer, Wish, offer};
+use crate::trace::Trace;
 
 /// Which room, and for when.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -97,6 +98,7 @@ pub(crate) async fn go(
     State(door): State<Door>,
     caller: Caller,
     visitor: Visitor,
+    trace: Trace,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
@@ -161,7 +163,8 @@ pub(crate) async fn go(
         state: None,
         ttl_after_finished: None,
     };
-    match desk::book(&door, &looked.chosen.wanted.hotel, &filled.key, &stay, contact.as_ref()).await {
+    let hotel = &looked.chosen.wanted.hotel;
+    match desk::book(&door, hotel, &filled.key, &stay, contact.as_ref(), trace).await {
         Ok(booked) => Ok(see_other(&address(&booked.stay))),
         Err(NotBooked::Declined(declined)) => Ok(not_booked(&door, &visitor, &looked, &filled, &declined)),
         // The page was gone back to and sent with something else in it: what was booked is in the list.

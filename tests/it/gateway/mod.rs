@@ -19,3 +19,4 @@ mod site;
 mod site_frame;
 mod stories;
 mod through;
+mod tracing;

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use futures::StreamExt;
-use innkeeper_api::{FINALIZER, Reservation, Room, RoomCalendar};
+use innkeeper_api::{FINALIZER, Reservation, Room, RoomCalendar, TRACEPARENT};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -196,7 +196,12 @@ async fn the_same_identity_books_as_guests_do_cancels_and_changes_nothing_else()
     ours.create(&dry, &booking(&spec, |_| {})).await.expect("a booking as the gateway makes it");
     let relayed = |one: &mut Value| one["metadata"]["finalizers"] = json!([FINALIZER, "innkeeper.dev/relay"]);
     ours.create(&dry, &booking(&spec, relayed)).await.expect("and where there is a relay");
-    let wrong: [(&str, Change); 8] = [
+    let traced = |one: &mut Value| {
+        one["metadata"]["annotations"] =
+            json!({ TRACEPARENT: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" });
+    };
+    ours.create(&dry, &booking(&spec, traced)).await.expect("and in a trace");
+    let wrong: [(&str, Change); 10] = [
         ("cancelled from the start", |one| one["spec"]["state"] = json!("Cancelled")),
         ("to expire", |one| one["spec"]["ttlAfterFinished"] = json!("1h")),
         ("without a finalizer", |one| one["metadata"]["finalizers"] = json!([])),
@@ -206,6 +211,16 @@ async fn the_same_identity_books_as_guests_do_cancels_and_changes_nothing_else()
         }),
         ("with an annotation", |one| {
             one["metadata"]["annotations"] = json!({ "innkeeper.dev/retry-refund": "2" });
+        }),
+        ("in what is no trace", |one| {
+            one["metadata"]["annotations"] =
+                json!({ TRACEPARENT: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\nx" });
+        }),
+        ("in a trace and with an annotation", |one| {
+            one["metadata"]["annotations"] = json!({
+                TRACEPARENT: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                "innkeeper.dev/retry-refund": "2",
+            });
         }),
         ("with a label", |one| one["metadata"]["labels"] = json!({ "vip": "yes" })),
         ("with an owner", |one| {
