@@ -82,7 +82,7 @@ mod tests {
     fn what_is_none_is_not_taken_for_one() {
         let zeros = |from: &str| GOOD.replace(from, &"0".repeat(from.len()));
         for wrong in [
-            "".to_owned(),
+            String::new(),
             "00".to_owned(),
             GOOD.to_uppercase(),
             GOOD.replace('-', "_"),

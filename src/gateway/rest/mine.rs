@@ -10,11 +10,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::cursor::{self, Cursor};
 use super::extract::{Asked, At, Caller};
 use super::reservation::Reservation;
-use crate::desk::mine;
 use crate::door::Door;
 use crate::identity::Scope;
-use crate::model::views::compact;
-use crate::past::{self, Unread};
+use crate::list::{self, Found, Listed};
+use crate::past::Unread;
 use crate::problem::{Kind, Problem};
 
 /// Which part of the list.
@@ -38,7 +37,7 @@ const fn twenty() -> u32 {
 }
 
 /// A part of one's list.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReservationList {
     /// Those under way and ahead first, then those that are over and filed; each newest first.
@@ -86,25 +85,9 @@ pub(crate) async fn list(
         Some(guest) => caller.0.guest_id(Some(guest)),
         None => caller.0.owner(),
     };
-    let now = door.now();
-    let mut list = ReservationList { items: Vec::new(), next: None, missing: None };
-    let Some(owner) = owner else { return Ok(door.read(&headers, &list)) };
-    let mut filed = None;
-    match from {
-        Cursor::Live(after) => {
-            let page = door.model.stays_of(&owner, after.as_ref(), limit, |ns| caller.0.may_touch(ns));
-            list.items = page.stays.iter().map(|stay| Reservation::of(stay, now)).collect();
-            list.next = page.next.map(|place| Cursor::Live(Some(place)).write());
-            if list.next.is_none() {
-                filed = Some(None);
-            }
-        }
-        Cursor::Past(after) => filed = Some(after),
-    }
-    if let Some(after) = filed {
-        list.go_on(&door, &caller, owner, after, limit, now).await;
-    }
-    Ok(door.read(&headers, &list))
+    let Some(owner) = owner else { return Ok(door.read(&headers, &ReservationList::default())) };
+    let listed = list::list(&door, &caller, owner, from, limit).await;
+    Ok(door.read(&headers, &ReservationList::of(&listed, door.now())))
 }
 
 /// One reservation
@@ -136,56 +119,24 @@ pub(crate) async fn one(
     At((property, name)): At<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    caller.may(Scope::Read)?;
-    let found = match mine(&door, &caller, Scope::Read, &property, &name) {
-        Ok(stay) => Reservation::of(&stay, door.now()),
-        Err(not_there) => {
-            let stays = door.past.named(&property, &name).await.map_err(unread)?;
-            let theirs = stays.iter().find(|stay| caller.0.owns(&property, &stay.guest_id));
-            Reservation::archived(theirs.ok_or(not_there)?, door.now())
-        }
+    let found = match list::find(&door, &caller, &property, &name).await? {
+        Found::Live(stay) => Reservation::of(&stay, door.now()),
+        Found::Filed(stay) => Reservation::archived(&stay, door.now()),
     };
     Ok(door.read(&headers, &found))
 }
 
 impl ReservationList {
-    /// Fills up with stays that are over and filed. One that is still live is shown as that, and not twice.
-    async fn go_on(
-        &mut self,
-        door: &Door,
-        caller: &Caller,
-        owner: String,
-        after: Option<past::Place>,
-        limit: usize,
-        now: Timestamp,
-    ) {
-        let room = limit - self.items.len();
-        let (model, identity) = (door.model.clone(), caller.0.clone());
-        let leave_out = move |property: &str, name: &str, uid: u128| {
-            let live = model.stay(property, name).is_some_and(|stay| compact(&stay.uid) == uid);
-            live || !identity.may_touch(property)
-        };
-        // Where nothing more fits, it is only asked whether anything follows.
-        let begin = after.clone();
-        match door.past.page(owner, after, room.max(1), leave_out).await {
-            Ok(page) if room == 0 => {
-                self.next = (!page.stays.is_empty()).then(|| Cursor::Past(begin).write());
-            }
-            Ok(page) => {
-                self.items.extend(page.stays.iter().map(|stay| Reservation::archived(stay, now)));
-                self.next = page.next.map(|place| Cursor::Past(Some(place)).write());
-            }
-            Err(Unread::Loading) => {
-                self.missing = Some("The archive is still being read; ask again in a moment.");
-            }
-            Err(Unread::Away) => self.missing = Some("The archive cannot be read at the moment."),
+    fn of(listed: &Listed, now: Timestamp) -> Self {
+        let live = listed.live.iter().map(|stay| Reservation::of(stay, now));
+        let filed = listed.filed.iter().map(|stay| Reservation::archived(stay, now));
+        Self {
+            items: live.chain(filed).collect(),
+            next: listed.next.as_ref().map(Cursor::write),
+            missing: listed.missing.map(|unread| match unread {
+                Unread::Loading => "The archive is still being read; ask again in a moment.",
+                Unread::Away => "The archive cannot be read at the moment.",
+            }),
         }
     }
-}
-
-/// What an archive that cannot be read is to whoever asked for one stay of it.
-fn unread(_: Unread) -> Problem {
-    let detail =
-        "This reservation is not among those under way, and the archive cannot be read at the moment.";
-    Problem::new(Kind::Unavailable, detail).after(std::time::Duration::from_secs(2))
 }

@@ -18,9 +18,10 @@ use super::{home, locale, parts};
 use crate::desk::is_over;
 use crate::door::Door;
 use crate::identity::Scope;
+use crate::list::{self, Listed};
 use crate::model::views::StayView;
 use crate::problem::Problem;
-use crate::rest::{Caller, Cursor, read_cursor};
+use crate::rest::{Caller, read_cursor};
 
 /// Stays on one page.
 const MOST: usize = 50;
@@ -60,18 +61,18 @@ pub(crate) async fn show(
 ) -> Result<Response, Problem> {
     caller.may(Scope::Read)?;
     let t = visitor.texts();
-    let after = match part.after.as_deref().map(read_cursor).transpose()? {
-        Some(Cursor::Live(place)) => place,
-        Some(Cursor::Past(_)) | None => None,
+    let from = part.after.as_deref().map(read_cursor).transpose()?;
+    let first = from.is_none();
+    let listed = match caller.0.owner() {
+        Some(owner) => list::list(&door, &caller, owner, from.unwrap_or_default(), MOST).await,
+        None => Listed::default(),
     };
-    let page = caller.0.owner().map(|owner| {
-        door.model.stays_of(&owner, after.as_ref(), MOST, |property| caller.0.may_touch(property))
-    });
-    let page = page.unwrap_or_default();
+    let Listed { live, filed, next, missing } = listed;
+    let stays: Vec<Arc<StayView>> = live.into_iter().chain(filed.into_iter().map(Arc::new)).collect();
     let now = door.now();
     let on = |wanted: Shelf| {
         let mut stays: Vec<Arc<StayView>> =
-            page.stays.iter().filter(|stay| shelf(stay, now) == wanted).cloned().collect();
+            stays.iter().filter(|stay| shelf(stay, now) == wanted).cloned().collect();
         // What is soonest first; of what was, what was last.
         stays.sort_by_key(|stay| stay.check_in);
         if wanted != Shelf::Upcoming {
@@ -82,7 +83,8 @@ pub(crate) async fn show(
     let (upcoming, over, ended) = (on(Shelf::Upcoming), on(Shelf::Past), on(Shelf::Ended));
     let body = html! {
         h1 { (t.my_title) }
-        @if page.stays.is_empty() {
+        @if missing.is_some() { p .notice role="status" { (t.past_missing) } }
+        @if stays.is_empty() && first && missing.is_none() {
             div .card .empty {
                 (parts::bed(44))
                 h2 { (t.no_stays) }
@@ -90,25 +92,26 @@ pub(crate) async fn show(
                 a .button href="/" { (t.search_link) }
             }
         } @else {
-            section .stack aria-labelledby="upcoming" {
-                h2 #upcoming { (t.upcoming) }
-                @if upcoming.is_empty() { p .soft { (t.no_upcoming) } }
-                (list(&door, &visitor, &upcoming))
+            // What comes later in the list is older: there is nothing to be said of what is ahead.
+            @if first || !upcoming.is_empty() {
+                section .stack aria-labelledby="upcoming" {
+                    h2 #upcoming { (t.upcoming) }
+                    @if upcoming.is_empty() { p .soft { (t.no_upcoming) } }
+                    (entries(&door, &visitor, &upcoming))
+                }
             }
             @for (id, title, stays) in [("past", t.past, &over), ("ended", t.ended, &ended)] {
                 @if !stays.is_empty() {
-                    section .stack aria-labelledby=(id) { h2 id=(id) { (title) } (list(&door, &visitor, stays)) }
+                    section .stack aria-labelledby=(id) { h2 id=(id) { (title) } (entries(&door, &visitor, stays)) }
                 }
             }
-            @if let Some(next) = &page.next {
-                p { a href={ "/stays?after=" (Cursor::Live(Some(next.clone())).write()) } { (t.older) } }
-            }
+            @if let Some(next) = &next { p { a href={ "/stays?after=" (next.write()) } { (t.older) } } }
         }
     };
     Ok(Page::new(t.my_title, body).answer(&door, &visitor, StatusCode::OK))
 }
 
-fn list(door: &Door, visitor: &Visitor, stays: &[Arc<StayView>]) -> Markup {
+fn entries(door: &Door, visitor: &Visitor, stays: &[Arc<StayView>]) -> Markup {
     html! { ul .stays { @for stay in stays { li { (entry(door, visitor, stay)) } } } }
 }
 

@@ -18,6 +18,7 @@ use super::{home, locale, parts, policy, rooms};
 use crate::desk::{is_cancellable, mine};
 use crate::door::Door;
 use crate::identity::Scope;
+use crate::list::find;
 use crate::live::{News, Teller, follow};
 use crate::model::views::StayView;
 use crate::problem::Problem;
@@ -34,15 +35,16 @@ pub(crate) async fn show(
     visitor: Visitor,
     At((property, name)): At<(String, String)>,
 ) -> Result<Response, Problem> {
-    let stay = mine(&door, &caller, Scope::Read, &property, &name)?;
+    let found = find(&door, &caller, &property, &name).await?;
+    let stay = found.stay();
     let t = visitor.texts();
-    let told = say(visitor.lang, &stay, &Place::of(&door, &stay).zone);
-    let live = (!stay.is_settled()).then(|| format!("{}/events", address(&stay)));
+    let told = say(visitor.lang, stay, &Place::of(&door, stay).zone);
+    let live = (!stay.is_settled()).then(|| format!("{}/events", address(stay)));
     let body = html! {
         div .stack {
             p #say .hidden role="status" aria-live="polite" {}
             p #lost .notice role="status" hidden { (t.lost_touch) }
-            div data-live=[live.as_deref()] { (part(&door, &visitor, &stay)) }
+            div data-live=[live.as_deref()] { (part(&door, &visitor, stay)) }
             @if live.is_some() { noscript { p .soft .small { (t.refreshing) } } }
         }
     };

@@ -185,6 +185,7 @@ pub(crate) struct Texts {
     pub(crate) no_stays_more: &'static str,
     pub(crate) no_upcoming: &'static str,
     pub(crate) older: &'static str,
+    pub(crate) past_missing: &'static str,
     pub(crate) details: &'static str,
     pub(crate) details_of: fn(&str, &str) -> String,
     pub(crate) badge_confirmed: &'static str,

@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use innkeeper_api::Reason;
+use innkeeper_api::{Reason, Reservation};
 use innkeeper_archive::{Folder, Record, Writer, finished_at};
 use innkeeper_ops::config::Config;
-use jiff::Timestamp;
+use jiff::civil::date;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::front::{ACME, Front, RIVAL, config, stay};
+use super::guests::{Reception, own_stay};
 use crate::support::hotel::Hotel;
 
 fn with_archive(hotel: &Hotel, folder: &Path) -> Config {
@@ -153,4 +155,85 @@ async fn without_its_archive_a_gateway_shows_what_is_live_and_says_what_is_missi
     front.until(&past, ACME, |answer| answer.body["archived"] == true).await;
     front.until(&unknown, ACME, |answer| answer.status == 404).await;
     assert_eq!(list(&front, ACME).await.1.len(), 1);
+}
+
+/// Files as many past stays of whoever has this one: each of another night, by another name.
+fn file_many(hotel: &Hotel, writer: &mut Writer, of: &Reservation, many: i64) {
+    let now = Timestamp::now();
+    let records: Vec<Record> = (0..many)
+        .map(|number| {
+            let mut one = of.clone();
+            one.metadata.name = Some(format!("past-{number:02}"));
+            one.metadata.uid = Some(format!("00000000-0000-4000-8000-{number:012}"));
+            one.spec.check_in = date(2020, 1, 1).checked_add(number.days()).unwrap();
+            one.spec.check_out = one.spec.check_in.tomorrow().unwrap();
+            let finished = now - SignedDuration::from_hours(24);
+            one.status.as_mut().unwrap().quote.as_mut().unwrap().finished_at = finished;
+            Record::of(&one, finished, now).unwrap()
+        })
+        .collect();
+    assert_eq!(writer.file(&records, now).unwrap().len(), records.len(), "in {}", hotel.namespace);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_sees_past_stays_behind_those_ahead_part_by_part_in_both_languages_and_each_of_them() {
+    let hotel = Hotel::open("past-page").await;
+    let _operator = hotel.operator();
+    hotel.room("double", 3).await;
+    let volume = TempDir::new().unwrap();
+    let reception = Reception::open().await;
+    let mut with_both = reception.config(&hotel);
+    with_both.archive = with_archive(&hotel, volume.path()).archive;
+    let front = Front::start(&hotel, with_both, hotel.client.clone()).await;
+    front.ready().await;
+    let mut anna = reception.guest(&front, "Anna").await;
+    let booked = anna.book(&front, "key-of-anna", &own_stay("double")).await;
+    let path = booked.header("location").to_owned();
+    let done = anna.settled(&front, &path).await;
+    let name = done["name"].as_str().unwrap().to_owned();
+    let ahead = format!("/stays/{}/{name}", front.property);
+
+    // Nothing can be read yet: what is ahead is shown, and that something is missing.
+    let page = anna.open(&front, "/stays").await;
+    page.expect("Some of your past stays cannot be shown at the moment.");
+    assert_eq!(page.link(&ahead), ahead);
+
+    let object = hotel.reservations().get(&name).await.unwrap();
+    file_many(&hotel, &mut writer(volume.path()), &object, 60);
+    let known = |text: String| text.contains("innkeeper_gateway_archive_stays 60");
+    assert!(crate::support::eventually(|| known(front.metrics.text())).await);
+    for (language, upcoming, past) in [("en", "Upcoming", "Past"), ("ko", "예정된 예약", "지난 예약")]
+    {
+        let (mut shown, mut next, mut parts) = (Vec::new(), Some("/stays".to_owned()), 0);
+        while let Some(at) = next {
+            let page = anna.open_in(&front, &at, language).await;
+            assert_eq!(page.status(), 200, "{}", page.text());
+            page.expect(past);
+            assert_eq!(page.links().contains(&ahead), parts == 0, "what is ahead goes first");
+            if parts == 0 {
+                page.expect(upcoming);
+            }
+            let own = format!("/stays/{}/past-", front.property);
+            let links = page.links();
+            shown.extend(links.iter().filter(|link| link.starts_with(&own)).cloned());
+            next = links.into_iter().find(|link| link.starts_with("/stays?after="));
+            parts += 1;
+        }
+        assert_eq!(parts, 2, "{language}");
+        assert_eq!(shown.len(), 60, "{language}: {shown:?}");
+        shown.sort();
+        shown.dedup();
+        assert_eq!(shown.len(), 60, "{language}: none twice");
+    }
+
+    // Each has its page and its receipt; nobody else sees them.
+    let one = format!("/stays/{}/past-07", front.property);
+    let page = anna.open(&front, &one).await;
+    assert_eq!(page.status(), 200, "{}", page.text());
+    assert!(!page.links().contains(&format!("{one}/cancel")), "there is nothing to cancel any more");
+    anna.open(&front, &format!("{one}/receipt")).await.expect("Paid in the end").expect("past-07");
+    let mut ben = reception.guest(&front, "Ben").await;
+    assert_eq!(ben.open(&front, &one).await.status(), 404);
+    assert_eq!(ben.open(&front, &format!("{one}/receipt")).await.status(), 404);
+    ben.open(&front, "/stays").await.expect("No stays yet");
 }

@@ -62,7 +62,7 @@ async fn a_booking_bears_the_trace_of_its_request_and_the_operator_logs_it_until
 
     // Without a trace, or with what is none, one begins here.
     let mut begun = Vec::new();
-    for (key, sent) in [("key-of-ben-", &[][..]), ("key-of-cleo", &["00-x\"y-1-01"])] {
+    for (key, sent) in [("key-of-ben-", &[][..]), ("key-of-cleo", &["00-x\"y-1-01"][..])] {
         let name = book(&front, key, sent).await;
         let borne = TraceParent::parse(&annotations(&hotel, &name).await[TRACEPARENT]).unwrap();
         assert!(operator.says_like(|line| line.contains(&borne.trace_id())).await.is_some());

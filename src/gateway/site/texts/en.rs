@@ -195,6 +195,7 @@ pub(crate) const TEXTS: Texts = Texts {
     no_stays_more: "When you book a room, you find it here.",
     no_upcoming: "Nothing is planned at the moment.",
     older: "Older bookings",
+    past_missing: "Some of your past stays cannot be shown at the moment. They are not lost; look again later.",
     details: "Details",
     details_of: |a, b| format!("Details: {a}, {b}"),
     badge_confirmed: "Confirmed",

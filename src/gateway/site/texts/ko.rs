@@ -192,6 +192,7 @@ pub(crate) const TEXTS: Texts = Texts {
     no_stays_more: "객실을 예약하면 여기에서 확인할 수 있습니다.",
     no_upcoming: "예정된 예약이 없습니다.",
     older: "이전 예약 더 보기",
+    past_missing: "지난 예약 중 일부를 지금 표시할 수 없습니다. 사라진 것이 아니니 나중에 다시 확인해 주세요.",
     details: "상세 보기",
     details_of: |a, b| format!("상세 보기: {a}, {b}"),
     badge_confirmed: "확정",
