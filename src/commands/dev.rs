@@ -73,6 +73,10 @@ pub async fn run(args: DevArgs) -> Outcome {
     std::fs::create_dir_all(&args.state)
         .map_err(|e| format!("cannot make the state folder {}: {e}", args.state.display()))?;
 
+    let archive = loaded.archive.folder.get_or_insert_with(|| args.state.join("archive")).clone();
+    std::fs::create_dir_all(&archive)
+        .map_err(|e| format!("cannot make the archive's folder {}: {e}", archive.display()))?;
+
     let key_file = args.state.join("payments.key");
     let key = read_or_make_key(&key_file)?;
     let secret = std::fs::read_to_string(&key_file)?;
@@ -108,6 +112,7 @@ pub async fn run(args: DevArgs) -> Outcome {
         config: Arc::clone(&config),
         namespace: args.namespace.clone(),
         state: args.state.clone(),
+        archive,
         metrics: metrics.clone(),
         health: health.clone(),
     };

@@ -13,7 +13,7 @@ use innkeeper_ops::metrics::Metrics;
 use innkeeper_ops::probes::{self, Health};
 use innkeeper_ops::shutdown::Shutdown;
 use innkeeper_ops::telemetry;
-use innkeeper_relay::{Relay, Store, installation_id, schemas, tail};
+use innkeeper_relay::{Archiving, Filing, Relay, Store, installation_id, schemas, tail};
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -106,6 +106,8 @@ async fn publish(args: RelayArgs) -> Outcome {
         );
     }
     let store = Store::open(&loaded.relay.state)?;
+    let archive =
+        loaded.archive.folder.as_deref().map(|at| Archiving::new(at, &loaded.relay.state, metrics.clone()));
     let kubeconfig = kube_config(args.kubeconfig.as_deref()).await?;
     let namespace = args.namespace.unwrap_or_else(|| kubeconfig.default_namespace.clone());
     let client = innkeeper_operator::client(kubeconfig, &metrics)?;
@@ -129,7 +131,8 @@ async fn publish(args: RelayArgs) -> Outcome {
         installation,
         namespaces: loaded.relay.watch_namespaces.clone(),
         routes,
-        filing: None,
+        filing: archive.clone().map(|archive| Arc::new(archive) as Arc<dyn Filing>),
+        archive,
         store,
         metrics,
         health,
@@ -171,6 +174,8 @@ pub struct Beside {
     pub namespace: String,
     /// The folder for its state and its file.
     pub state: PathBuf,
+    /// The folder of the archive.
+    pub archive: PathBuf,
     /// What is counted.
     pub metrics: Metrics,
     /// What readiness asks.
@@ -187,7 +192,9 @@ impl Beside {
         let file = settings.file.path.get_or_insert_with(|| self.state.join("events.jsonl"));
         tracing::info!(file = %file.display(), "events");
         let routes = routes(&settings)?;
-        let store = Store::open(&self.state.join("relay"))?;
+        let state = self.state.join("relay");
+        let store = Store::open(&state)?;
+        let archive = Archiving::new(&self.archive, &state, self.metrics.clone());
         let mut namespaces = settings.watch_namespaces;
         if namespaces.is_empty() {
             namespaces.clone_from(&self.config.current().operator.watch_namespaces);
@@ -202,7 +209,8 @@ impl Beside {
                 installation,
                 namespaces,
                 routes,
-                filing: None,
+                filing: Some(Arc::new(archive.clone())),
+                archive: Some(archive),
                 store,
                 metrics: self.metrics,
                 health: self.health,

@@ -5,8 +5,10 @@
 //! [`Relay`] follows the objects, keeps in an SQLite file how far each sink has come with each Reservation, and lets a
 //! deleted Reservation go once its last facts are out and filed ([`Filing`]).
 
+mod archiving;
 mod courier;
 pub mod event;
+mod expiry;
 mod filing;
 mod intake;
 mod relay;
@@ -16,6 +18,7 @@ pub mod sink;
 mod store;
 pub mod tail;
 
+pub use archiving::{Archiving, ArchivingError, Standing};
 pub use filing::{Filed, Filing, FilingError};
 pub use relay::{Relay, RelayError, Route, Wanted, installation_id};
 pub use store::{DeadLetter, ReplayError, Store, StoreError};

@@ -13,7 +13,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::archiving::Archiving;
 use crate::courier::Courier;
+use crate::expiry::Expiry;
 use crate::filing::Filing;
 use crate::intake::Follower;
 use crate::release::Releaser;
@@ -92,6 +94,8 @@ pub struct Relay {
     pub routes: Vec<Route>,
     /// Where finished Reservations are filed, where they are.
     pub filing: Option<Arc<dyn Filing>>,
+    /// From where a Reservation must be read back before it expires. Without it nothing expires.
+    pub archive: Option<Archiving>,
     /// What it remembers.
     pub store: Store,
     /// What is counted.
@@ -163,6 +167,11 @@ impl Relay {
                     out: Arc::clone(&shared.out),
                 };
                 parts.spawn(courier.run(stop.clone()));
+            }
+            if let Some(archiving) = self.archive {
+                let namespaces = self.namespaces.clone();
+                let expiry = Expiry { shared: Arc::clone(&shared), namespaces, archiving };
+                parts.spawn(expiry.run(stop.clone()));
             }
             parts.spawn(Follower::new(Arc::clone(&shared), self.namespaces, following).run(stop.clone()));
             parts.spawn(Releaser::new(Arc::clone(&shared)).run(stop.clone()));

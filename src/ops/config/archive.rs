@@ -18,10 +18,19 @@ pub struct Archive {
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub follow_every: Duration,
+    /// How long a Reservation stays after it was filed, at least, before the relay lets it expire (`ttlAfterFinished`):
+    /// every gateway has then taken in that it is in the archive.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub expire_after_filed: Duration,
 }
 
 impl Default for Archive {
     fn default() -> Self {
-        Self { folder: None, follow_every: Duration::from_secs(2) }
+        Self {
+            folder: None,
+            follow_every: Duration::from_secs(2),
+            expire_after_filed: Duration::from_secs(30),
+        }
     }
 }

@@ -166,6 +166,7 @@ pub(super) const FIELDS: &[Field] = &[
     live("relay.retry.max", Rule::Span { min: MILLISECOND.saturating_mul(10), max: HOUR.saturating_mul(24) }),
     at_start("archive.folder", Rule::OptionalFile),
     live("archive.followEvery", Rule::Span { min: MILLISECOND.saturating_mul(100), max: MINUTE }),
+    live("archive.expireAfterFiled", Rule::Span { min: Duration::ZERO, max: HOUR.saturating_mul(24 * 365) }),
     at_start("http.listen", Rule::Listen),
     at_start("log.format", Rule::LogFormat),
     live("log.filter", Rule::LogFilter),

@@ -90,7 +90,7 @@ relay:
     - {name: night, url: 'http://night:8080'}
   kafka: {brokers: ['kafka:9092'], topic: stays, propertiesFile: /run/properties, types: ['*']}
   retry: {initial: 1s, max: 2s}
-archive: {folder: /srv/archive, followEvery: 5s}
+archive: {folder: /srv/archive, followEvery: 5s, expireAfterFiled: 1h}
 http: {listen: '[::]:9090'}
 log: {format: json, filter: 'info,kube=warn'}
 ",
@@ -198,7 +198,11 @@ log: {format: json, filter: 'info,kube=warn'}
             },
             retry: Backoff { initial: seconds(1), max: seconds(2) },
         },
-        archive: Archive { folder: Some("/srv/archive".into()), follow_every: seconds(5) },
+        archive: Archive {
+            folder: Some("/srv/archive".into()),
+            follow_every: seconds(5),
+            expire_after_filed: seconds(3600),
+        },
         http: Http { listen: "[::]:9090".parse().unwrap() },
         log: Log { format: LogFormat::Json, filter: "info,kube=warn".into() },
     };

@@ -21,6 +21,11 @@ struct SinkLabel {
     sink: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
 #[derive(Debug)]
 pub(super) struct Relay {
     published: Family<SinkLabel, Counter>,
@@ -35,6 +40,9 @@ pub(super) struct Relay {
     rewound: Counter,
     filed: Counter,
     released: Counter,
+    archive: Gauge,
+    expired: Counter,
+    held: Family<ReasonLabel, Gauge>,
 }
 
 impl Relay {
@@ -84,6 +92,21 @@ impl Relay {
                 "Reservations whose history was less than what had been published of it",
             ),
             filed: register(to, "innkeeper_relay_filed", "Reservations given to the archive"),
+            archive: register(
+                to,
+                "innkeeper_relay_archive_usable",
+                "Whether the archive could be used when it was last",
+            ),
+            expired: register(
+                to,
+                "innkeeper_relay_expired",
+                "Finished Reservations that were deleted when their time had come",
+            ),
+            held: register(
+                to,
+                "innkeeper_relay_expiry_held",
+                "Whether nothing expires because of the archive, by why",
+            ),
             released: register(
                 to,
                 "innkeeper_relay_released",
@@ -144,6 +167,24 @@ impl Metrics {
     /// A Reservation was given to the archive.
     pub fn relay_filed(&self) {
         self.0.relay.filed.inc();
+    }
+
+    /// Whether the archive could be used.
+    pub fn relay_archive(&self, usable: bool) {
+        self.0.relay.archive.set(i64::from(usable));
+    }
+
+    /// A finished Reservation was deleted when its time had come.
+    pub fn relay_expired(&self) {
+        self.0.relay.expired.inc();
+    }
+
+    /// Why nothing expires; nothing where it does.
+    pub fn relay_expiry_held(&self, reason: Option<&'static str>) {
+        self.0.relay.held.clear();
+        if let Some(reason) = reason {
+            self.0.relay.held.get_or_create(&ReasonLabel { reason }).set(1);
+        }
     }
 
     /// A deleted Reservation was let go.

@@ -11,7 +11,7 @@ use innkeeper_ops::metrics::Metrics;
 use innkeeper_ops::probes::Health;
 use innkeeper_relay::sink::Sink;
 use innkeeper_relay::sink::file::FileSink;
-use innkeeper_relay::{Filing, Relay, Route, Store, Wanted};
+use innkeeper_relay::{Archiving, Filing, Relay, Route, Store, Wanted};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -42,13 +42,14 @@ pub async fn reserve_at_the_desk(hotel: &Hotel, name: &str, room: &str) -> Reser
 pub struct Making {
     routes: Vec<Route>,
     filing: Option<Arc<dyn Filing>>,
+    archive: Option<PathBuf>,
     client: Client,
 }
 
 impl Making {
     /// With no sink yet.
     pub fn of(hotel: &Hotel) -> Self {
-        Self { routes: Vec::new(), filing: None, client: hotel.client.clone() }
+        Self { routes: Vec::new(), filing: None, archive: None, client: hotel.client.clone() }
     }
 
     /// And this sink for some types.
@@ -70,20 +71,31 @@ impl Making {
         self
     }
 
+    /// And the archive in this folder; what is filed expires at once.
+    pub fn archive(mut self, folder: &Path) -> Self {
+        self.archive = Some(folder.to_owned());
+        self
+    }
+
     /// Starts it, with its state in this folder, and waits until it follows.
     pub async fn start(self, hotel: &Hotel, state: &Path) -> Post {
         let mut config = Config::default();
         config.relay.retry.initial = Duration::from_millis(20);
         config.relay.retry.max = Duration::from_millis(200);
+        config.archive.expire_after_filed = Duration::ZERO;
         let (metrics, health) = (Metrics::of_relay("test"), Health::new(Instant::now()));
+        let store = Store::open(state).unwrap();
+        let archive = self.archive.map(|folder| Archiving::new(&folder, state, metrics.clone()));
+        let filing = archive.clone().map(|archive| Arc::new(archive) as Arc<dyn Filing>).or(self.filing);
         let relay = Relay {
             client: self.client,
             config: Arc::new(ConfigWatch::fixed(config)),
             installation: "test".to_owned(),
             namespaces: vec![hotel.namespace.clone()],
             routes: self.routes,
-            filing: self.filing,
-            store: Store::open(state).unwrap(),
+            filing,
+            archive,
+            store,
             metrics: metrics.clone(),
             health: health.clone(),
         };
@@ -133,6 +145,13 @@ impl Folder {
     /// The file of events.
     pub fn file(&self) -> PathBuf {
         self.0.path().join("events.jsonl")
+    }
+
+    /// The archive, made when this is first asked.
+    pub fn archive(&self) -> PathBuf {
+        let folder = self.0.path().join("archive");
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
     }
 
     /// The events of the file.
