@@ -5,7 +5,6 @@ use innkeeper_api::{
 };
 
 use crate::support::hotel::{Hotel, is, pay_with, uid};
-use crate::support::{kubectl, stderr};
 
 use ConditionStatus::{False, True};
 use ConditionType as C;
@@ -155,26 +154,6 @@ async fn a_stay_over_two_months_is_held_in_both_or_in_neither() {
     assert_eq!(again.status.unwrap().allocation.unwrap().calendars, ["double-2030-07", "double-2030-08"]);
     assert_eq!(hotel.holders().await.len(), 4);
     operator.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_sets_an_expiry_is_told_that_nothing_expires_yet() {
-    let hotel = Hotel::open("expiry").await;
-    hotel.reserve("gus", "double").await;
-    let set = ["patch", "rsv", "gus", "-n", &hotel.namespace, "--type", "merge", "-p"];
-    // A policy takes a moment to come into force after it was applied.
-    let mut hours = 0;
-    let warned = crate::support::eventually(|| {
-        hours += 1;
-        let patch = format!(r#"{{"spec":{{"ttlAfterFinished":"{hours}h"}}}}"#);
-        let output = kubectl(&[&set[..], &[&patch]].concat());
-        assert!(output.status.success(), "{}", stderr(&output));
-        stderr(&output).contains("has no effect in this version")
-    })
-    .await;
-    assert!(warned);
-    let again = kubectl(&["annotate", "rsv", "gus", "-n", &hotel.namespace, "desk=1"]);
-    assert!(!stderr(&again).contains("Warning"), "said once, when it is set: {}", stderr(&again));
 }
 
 #[tokio::test(flavor = "multi_thread")]
