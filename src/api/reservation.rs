@@ -121,8 +121,8 @@ pub struct ReservationSpec {
     /// `Cancelled` cancels the stay; it cannot be taken away again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<WantedState>,
-    /// How long after it has finished the object is kept, such as `720h`; kept for good where it is left out. Stored and
-    /// without effect in this version: nothing expires until the relay archives.
+    /// How long after it has finished the object is kept, such as `720h`; kept for good where it is left out. The relay
+    /// deletes it then, once it can be read back from the archive; where there is no archive it stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(max = 32))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,6}(h|m|s))+$') && duration(self) >= duration('0s')").message("ttlAfterFinished is a duration such as 720h or 30m"))]
