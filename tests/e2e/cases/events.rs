@@ -9,14 +9,19 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 
 use super::door::lose_a_race;
-use crate::support::door::{Door, facts};
+use crate::support::door::{Door, GATEWAY, facts};
 use crate::support::hotel::Hotel;
 use crate::support::kafka::{Broker, SECRET, TOPIC, Told};
+use crate::support::operator::PodId;
 use crate::support::report::say;
 use crate::support::{EVENTS, SYSTEM, World, until};
 
 const RELAY: &str = "statefulset/innkeeper-relay";
 const TYPE: &str = "dev.innkeeper.reservation.";
+/// Where the overlay mounts the archive's volume, in the relay and in every gateway.
+const ARCHIVE: &str = "/srv/innkeeper-archive";
+/// So many gateways read it in the end.
+const REPLICAS: usize = 4;
 const OPENED: &str = "e2e-relay-to-its-sinks";
 
 /// By these names whoever asks for events may know them.
@@ -38,11 +43,14 @@ pub async fn told(world: &World) {
     restart(world, &["deployment/innkeeper-operator", "deployment/innkeeper-gateway"]);
     let place = world.kafka.as_ref().expect("checked before");
     let (broker, receiver) = (Broker::start(place).await, Told::start(place));
-    let settings = json!({ "relay": {
-        "file": { "path": "/var/lib/innkeeper/events.jsonl" },
-        "kafka": { "brokers": [broker.address()], "topic": TOPIC },
-        "http": [{ "name": "hotel", "url": receiver.url, "secretFile": "/etc/innkeeper/hotel.secret" }],
-    } });
+    let settings = json!({
+        "relay": {
+            "file": { "path": "/var/lib/innkeeper/events.jsonl" },
+            "kafka": { "brokers": [broker.address()], "topic": TOPIC },
+            "http": [{ "name": "hotel", "url": receiver.url, "secretFile": "/etc/innkeeper/hotel.secret" }],
+        },
+        "archive": { "folder": ARCHIVE, "expireAfterFiled": "1s" },
+    });
     let data = json!({ "data": { "config.yaml": settings.to_string(), "hotel.secret": SECRET } });
     world.kubectl(&[
         "-n",
@@ -99,11 +107,70 @@ pub async fn told(world: &World) {
         "S6",
         format!("{}; read by Kafka's own consumer, and the hotel was told the same", shown.join("; ")),
     );
+    archived(world, &door, &[&cancelled, &lost]).await;
     world.change_to(EVENTS);
     restart(world, &[RELAY]);
     let policies: Api<NetworkPolicy> = Api::namespaced(world.client.clone(), SYSTEM);
     policies.delete(OPENED, &DeleteParams::default()).await.unwrap();
     hotel.close(world);
+}
+
+/// What has finished is filed, and then expires. Every gateway reads the same on the volume, those that the autoscaler adds
+/// included, and whoever answers shows the past stay.
+async fn archived(world: &World, door: &Door, finished: &[&Value]) {
+    for one in finished {
+        let (property, name) = (one["property"].as_str().unwrap(), one["name"].as_str().unwrap());
+        let soon = r#"{"spec":{"ttlAfterFinished":"1s"}}"#;
+        world.kubectl(&["-n", property, "patch", "rsv", name, "--type=merge", "-p", soon]);
+        until("it has expired", async || match world.try_kubectl(&["-n", property, "get", "rsv", name]) {
+            Err(said) if said.contains("NotFound") => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+    }
+    let least = |replicas: usize| {
+        let patch = format!(r#"{{"spec":{{"minReplicas":{replicas}}}}}"#);
+        world.kubectl(&["-n", SYSTEM, "patch", "hpa", GATEWAY, "--type=merge", "-p", &patch]);
+    };
+    let before = world.gateways().await;
+    least(REPLICAS);
+    let gateways = until("gateways were added", async || {
+        let ready = world.gateways().await;
+        if ready.len() >= REPLICAS { Ok(ready) } else { Err(format!("{} are ready", ready.len())) }
+    })
+    .await;
+    let looks = |pod: &PodId, ask: &str| {
+        let command = ["/innkeeper", "archive", ask, "--folder", ARCHIVE, "-o", "json"];
+        world.try_kubectl(&[&["-n", SYSTEM, "exec", &pod.name, "-c", "gateway", "--"][..], &command].concat())
+    };
+    let mut read: Vec<String> = Vec::new();
+    for pod in &gateways {
+        let verified = looks(pod, "verify");
+        assert!(verified.is_ok(), "{}: {verified:?}", pod.name);
+        read.push(looks(pod, "list").unwrap());
+    }
+    assert!(read.iter().all(|one| *one == read[0]), "they read different things: {read:?}");
+    for one in finished {
+        assert!(read[0].contains(one["name"].as_str().unwrap()), "{one} is not filed: {}", read[0]);
+    }
+    for one in finished {
+        let (property, name) = (one["property"].as_str().unwrap(), one["name"].as_str().unwrap());
+        let path = format!("/v1/reservations/{property}/{name}");
+        let shown = door.everywhere("My Page shows the past stay", &path, |answer| {
+            answer.body["archived"] == true && facts(&answer.body) == facts(one)
+        });
+        shown.await;
+    }
+    let added = gateways.difference(&before).count();
+    world.shows(
+        "S11",
+        format!(
+            "{} stays filed and verified byte by byte from each of {} gateways, {added} of them added by the autoscaler; the same everywhere",
+            read[0].lines().count(),
+            gateways.len(),
+        ),
+    );
+    least(2);
 }
 
 fn restart(world: &World, workloads: &[&str]) {

@@ -104,6 +104,6 @@ pub const ALL: &[Case] = &[
     case!("door_pod_deleted", "nor does the end of one of its pods", scaling::deleted),
     case!("door_killed", "kill -9 of a gateway: who asks again is served, once", scaling::killed, on the node),
     case!("door_evicted", "the disruption budget holds an eviction", scaling::evicted),
-    case!("events", "every step is an event: Kafka has it, and the hotel is told", events::told, with kafka, shows "S6"),
+    case!("events", "every step is an event: Kafka has it, and the hotel is told", events::told, with kafka, shows "S6" "S11"),
     case!("uninstall", "Reservations first; nothing hangs, no money is lost", uninstall::in_order),
 ];
