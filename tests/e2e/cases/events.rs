@@ -42,7 +42,7 @@ pub async fn told(world: &World) {
     // Who books and who decides learn of the relay's finalizer without waiting for the kubelet.
     restart(world, &["deployment/innkeeper-operator", "deployment/innkeeper-gateway"]);
     let place = world.kafka.as_ref().expect("checked before");
-    let (broker, receiver) = (Broker::start(place).await, Told::start(place));
+    let (mut broker, receiver) = (Broker::start(place).await, Told::start(place));
     let settings = json!({
         "relay": {
             "file": { "path": "/var/lib/innkeeper/events.jsonl" },
@@ -83,7 +83,7 @@ pub async fn told(world: &World) {
     for (story, reservation) in [("booked", &booked), ("cancelled", &cancelled), ("rolled back", &lost)] {
         let told: Vec<String> = facts(reservation).iter().map(|fact| fact.to_lowercase()).collect();
         let read = until(&format!("Kafka has all of what was {story}"), async || {
-            let read = of(&broker.read().await, reservation);
+            let read = of(&broker.read()?, reservation);
             if read == told { Ok(read) } else { Err(format!("{read:?} instead of {told:?}")) }
         })
         .await;

@@ -13,8 +13,6 @@ use super::PROJECT;
 
 /// How long a broker may take to be there.
 const SLOW: Duration = Duration::from_secs(180);
-/// The consumer ends when nothing has come for so long.
-const QUIET: &str = "8000";
 /// The topic.
 pub const TOPIC: &str = "stays";
 /// The secret with which the hotel is told.
@@ -35,6 +33,7 @@ pub struct Broker {
     folder: PathBuf,
     port: u16,
     _child: Child,
+    consumer: Option<Child>,
 }
 
 impl Drop for Broker {
@@ -82,13 +81,14 @@ impl Broker {
         let log = std::fs::File::create(folder.join("broker.log")).unwrap();
         let mut broker = java(&place.jars, "kafka.Kafka");
         let broker = broker.arg(&file).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-        let broker = Self { place: place.clone(), folder, port, _child: broker };
+        let mut broker = Self { place: place.clone(), folder, port, _child: broker, consumer: None };
         let begun = Instant::now();
         while tokio::net::TcpStream::connect(broker.address()).await.is_err() {
             let log = std::fs::read_to_string(broker.folder.join("broker.log")).unwrap_or_default();
             assert!(begun.elapsed() < SLOW, "the broker does not start:\n{log}");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        broker.listen();
         broker
     }
 
@@ -97,14 +97,32 @@ impl Broker {
         format!("{}:{}", self.place.address, self.port)
     }
 
-    /// Everything in the topic, as Kafka's own consumer reads it.
-    pub async fn read(&self) -> Vec<Value> {
+    /// Kafka's own consumer reads the topic from its beginning, for as long as the broker runs: how much comes, and when
+    /// nothing more does, nobody knows.
+    fn listen(&mut self) {
+        let file = |name: &str| std::fs::File::create(self.folder.join(name)).unwrap();
         let mut consumer = java(&self.place.jars, "org.apache.kafka.tools.consumer.ConsoleConsumer");
         consumer.args(["--bootstrap-server", &self.address(), "--topic", TOPIC, "--from-beginning"]);
-        consumer.args(["--timeout-ms", QUIET]).stdout(Stdio::piped()).stderr(Stdio::null());
-        let read = tokio::time::timeout(SLOW, consumer.output()).await.expect("the consumer ends").unwrap();
-        let text = String::from_utf8(read.stdout).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+        // So that the topic is seen soon after it was made.
+        consumer.args(["--consumer-property", "metadata.max.age.ms=1000"]);
+        let consumer = consumer.stdout(file("read.jsonl")).stderr(file("consumer.log")).spawn().unwrap();
+        self.consumer = Some(consumer);
+    }
+
+    /// What has been read so far, and what the consumer says of itself where that is nothing.
+    pub fn read(&mut self) -> Result<Vec<Value>, String> {
+        let text = |name: &str| std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+        let ended = self.consumer.as_mut().and_then(|consumer| consumer.try_wait().unwrap());
+        let (read, said) = (text("read.jsonl"), text("consumer.log"));
+        if let Some(status) = ended {
+            return Err(format!("the consumer has ended: {status}: {said}"));
+        }
+        // The last line may not be whole yet.
+        let whole = read.rfind('\n').map_or("", |end| &read[..end]);
+        if whole.is_empty() {
+            return Err(format!("nothing was read yet: {said}"));
+        }
+        whole.lines().map(|line| serde_json::from_str(line).map_err(|e| format!("{e}: {line}"))).collect()
     }
 }
 
