@@ -80,7 +80,7 @@ fn limit() -> String {
 }
 
 /// The cases before have deleted theirs too, so that more than a day lets out may wait at the brake.
-async fn delete_reservations(world: &World) {
+pub async fn delete_reservations(world: &World) {
     world.show(&["delete", "reservations", "--all", "-A", "--wait=false"]);
     let mut acknowledged = String::new();
     until("all Reservations are gone", async || {

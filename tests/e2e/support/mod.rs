@@ -275,7 +275,6 @@ impl World {
             &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=gateway", "--tail=15", "--prefix"],
             &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=relay", "--tail=15", "--prefix"],
             &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=keys", "--tail=15", "--prefix"],
-            &["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/component=relay", "--tail=15", "--prefix"],
             // Last, because a log may be cut: why pods do not start stands here alone.
             &["-n", SYSTEM, "get", "events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp"],
         ];
