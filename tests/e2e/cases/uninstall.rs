@@ -82,24 +82,28 @@ fn limit() -> String {
 /// The cases before have deleted theirs too, so that more than a day lets out may wait at the brake.
 pub async fn delete_reservations(world: &World) {
     world.show(&["delete", "reservations", "--all", "-A", "--wait=false"]);
-    let mut acknowledged = String::new();
-    until("all Reservations are gone", async || {
-        let left = world.kubectl(&["get", "reservations", "-A", "-o", "name"]).lines().count();
-        if left == 0 {
-            return Ok(());
-        }
-        let halt = annotation(world, "money-halted");
-        if !halt.is_empty() && halt != acknowledged {
-            // Until all who have to wait do so: the word lets out as many as wait then.
-            tokio::time::sleep(Duration::from_secs(5)).await;
-            say!("  {left} wait at the brake");
-            let said = format!("innkeeper.dev/money-acknowledged={halt}");
-            world.show(&["annotate", "configmap", INSTALLATION, "-n", SYSTEM, "--overwrite", &said]);
-            acknowledged = halt;
-        }
-        Err(format!("{left} are left"))
-    })
-    .await;
+    let count = || world.kubectl(&["get", "reservations", "-A", "-o", "name"]).lines().count();
+    let (mut acknowledged, mut left) = (String::new(), count());
+    // However many there are: it hangs when none goes any more.
+    while left > 0 {
+        left = until("fewer Reservations are left", async || {
+            let now = count();
+            if now < left {
+                return Ok(now);
+            }
+            let halt = annotation(world, "money-halted");
+            if !halt.is_empty() && halt != acknowledged {
+                // Until all who have to wait do so: the word lets out as many as wait then.
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                say!("  {now} wait at the brake");
+                let said = format!("innkeeper.dev/money-acknowledged={halt}");
+                world.show(&["annotate", "configmap", INSTALLATION, "-n", SYSTEM, "--overwrite", &said]);
+                acknowledged = halt;
+            }
+            Err(format!("{now} are left"))
+        })
+        .await;
+    }
 }
 
 /// What the installation's `ConfigMap` is annotated with; empty if it is not.
