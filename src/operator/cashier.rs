@@ -4,15 +4,19 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures::Stream;
 use innkeeper_booking::provider::{
     Adoption, Charge, Fenced, Intent, LookFor, ProviderError, Refund, RefundView, Tags,
 };
 use innkeeper_ops::metrics::Metrics;
-use innkeeper_payments::driver::{ListQuery, Listing, Outgoing, Stripe, Whose};
+use innkeeper_payments::driver::{ListQuery, Outgoing, Stripe, Whose};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::cache::lock;
+
+/// Pages of the provider's list that are read in one call of ours.
+const PAGES: u32 = 10;
 
 /// How calls are kept from a provider in trouble.
 #[derive(Debug, Clone, Copy)]
@@ -122,9 +126,21 @@ impl Cashier {
         self.call(self.inner.stripe.examine(installation, id)).await
     }
 
-    /// Reads a stretch of the installation's payments.
-    pub async fn list(&self, query: &ListQuery) -> Result<Listing, ProviderError> {
-        self.call(self.inner.stripe.list(query)).await
+    /// All payments of the installation since then, in stretches, newest first; `refunds`: with what has gone back.
+    pub fn payments(
+        &self,
+        installation: &str,
+        since: Timestamp,
+        refunds: bool,
+    ) -> impl Stream<Item = Result<Vec<(Option<Tags>, Intent)>, ProviderError>> {
+        let first =
+            ListQuery { installation: installation.to_owned(), since, after: None, pages: PAGES, refunds };
+        futures::stream::try_unfold(Some(first), async |query| {
+            let Some(query) = query else { return Ok(None) };
+            let listing = self.call(self.inner.stripe.list(&query)).await?;
+            let rest = listing.next.map(|next| ListQuery { after: Some(next), ..query });
+            Ok(Some((listing.intents, rest)))
+        })
     }
 
     /// Asks whether the provider answers and takes our key.

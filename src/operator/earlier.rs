@@ -10,13 +10,14 @@
 //! Nothing is decided here: what is found goes to the planner.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
+use futures::TryStreamExt;
 use innkeeper_api::{Collect, Reservation};
 use innkeeper_booking::provider::{Earlier, IntentState, ProviderError, Tags};
 use innkeeper_booking::status::{Stage, stage};
 use innkeeper_ops::config::ConfigWatch;
-use innkeeper_payments::driver::ListQuery;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -25,9 +26,6 @@ use crate::Clock;
 use crate::cache::{Cache, Key, lock};
 use crate::cashier::Cashier;
 use crate::shelf::Seen;
-
-/// Pages read at a time.
-const PAGES: u32 = 10;
 
 /// Names that objects had whose money may still be with the provider.
 pub struct EarlierCharges {
@@ -146,16 +144,14 @@ impl EarlierCharges {
     }
 
     async fn read_since(&self, since: Timestamp) -> Result<(), ProviderError> {
-        let (first_day, mut after) = (self.first_day(), None);
+        let first_day = self.first_day();
         lock(&self.names).retain(|_, others| {
             others.retain(|_, other| other.check_in >= first_day);
             !others.is_empty()
         });
-        loop {
-            let installation = self.installation.clone();
-            let query = ListQuery { installation, since, after, pages: PAGES, refunds: false };
-            let listing = self.cashier.list(&query).await?;
-            for (tags, intent) in listing.intents {
+        let mut payments = pin!(self.cashier.payments(&self.installation, since, false));
+        while let Some(some) = payments.try_next().await? {
+            for (tags, intent) in some {
                 let Some(tags) = tags else { continue };
                 let may_hold = matches!(intent.state, IntentState::Captured | IntentState::Processing);
                 // Where the object is there, the watch will show it going.
@@ -164,11 +160,8 @@ impl EarlierCharges {
                     self.remember((tags.namespace, tags.name), tags.uid, other);
                 }
             }
-            after = listing.next;
-            if after.is_none() {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
     fn is_there(&self, uid: &str) -> bool {

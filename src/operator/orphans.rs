@@ -7,13 +7,14 @@
 //! name is there, which may be the same stay made anew, a person decides, and here it is only told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use innkeeper_booking::provider::{Because, Intent, ProviderError, Refund, RefundState, Tags};
 use innkeeper_booking::status::Stage;
 use innkeeper_ops::metrics::Metrics;
-use innkeeper_payments::driver::ListQuery;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::api::ListParams;
@@ -24,8 +25,6 @@ use crate::scope::Scope;
 const SETTLES_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 /// The first round comes this soon after the start, if not sooner by configuration.
 const FIRST: Duration = Duration::from_secs(300);
-/// Pages read at a time.
-const PAGES: u32 = 10;
 
 /// Sweeps until it is dropped.
 pub async fn run(scope: Arc<Scope>, namespace: Option<String>) {
@@ -69,17 +68,10 @@ impl Sweep {
         let back = SignedDuration::try_from(self.scope.config.current().payments.sweep.back);
         let since = now.saturating_sub(back.unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MIN);
         let (mut gone, mut orphans) = (BTreeSet::new(), BTreeMap::new());
-        let mut after = None;
-        loop {
-            let query = ListQuery {
-                installation: self.scope.installation.clone(),
-                since,
-                after,
-                pages: PAGES,
-                refunds: true,
-            };
-            let listing = self.scope.cashier.list(&query).await?;
-            for (tags, intent) in listing.intents {
+        let scope = Arc::clone(&self.scope);
+        let mut payments = pin!(scope.cashier.payments(&scope.installation, since, true));
+        while let Some(some) = payments.try_next().await? {
+            for (tags, intent) in some {
                 let Some(tags) = tags.filter(|tags| self.is_ours(tags)) else { continue };
                 if !nobody_accounts_for(&intent, now) {
                     continue;
@@ -97,10 +89,6 @@ impl Sweep {
                     Found::Unknown if before => drop(gone.insert(intent.id)),
                     Found::There | Found::Unknown => {}
                 }
-            }
-            after = listing.next;
-            if after.is_none() {
-                break;
             }
         }
         self.suspects = gone.into_iter().chain(orphans.keys().cloned()).collect();

@@ -5,13 +5,14 @@
 //! tells from when on to look: whoever took it over has kept there when it was last renewed before, until this was done.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use innkeeper_api::Reservation;
 use innkeeper_booking::provider::{Intent, IntentState, ProviderError, Tags};
 use innkeeper_ops::config::ConfigWatch;
-use innkeeper_payments::driver::ListQuery;
 use jiff::Timestamp;
 use kube::{Api, Client, ResourceExt};
 
@@ -20,8 +21,6 @@ use crate::cache::Cache;
 use crate::cashier::Cashier;
 use crate::lease::{LeaseConfig, Unchecked};
 
-/// Pages read at a time.
-const PAGES: u32 = 10;
 /// Between two tries, where nobody could say.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -113,12 +112,10 @@ impl Past {
 
     /// Reservations of which there is money from that time on, and no object.
     async fn unknown(&self, since: Timestamp) -> Result<BTreeSet<String>, Trouble> {
-        let (mut unknown, mut after) = (BTreeSet::new(), None);
-        loop {
-            let installation = self.installation.clone();
-            let query = ListQuery { installation, since, after, pages: PAGES, refunds: true };
-            let listing = self.cashier.list(&query).await?;
-            for (tags, intent) in listing.intents {
+        let mut unknown = BTreeSet::new();
+        let mut payments = pin!(self.cashier.payments(&self.installation, since, true));
+        while let Some(some) = payments.try_next().await? {
+            for (tags, intent) in some {
                 let Some(tags) = tags.filter(|tags| intent.created >= since && self.is_watched(tags)) else {
                     continue;
                 };
@@ -126,11 +123,8 @@ impl Past {
                     unknown.insert(format!("{}/{}", tags.namespace, tags.name));
                 }
             }
-            after = listing.next;
-            if after.is_none() {
-                return Ok(unknown);
-            }
         }
+        Ok(unknown)
     }
 
     fn is_watched(&self, tags: &Tags) -> bool {
