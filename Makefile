@@ -1,6 +1,6 @@
 # What one does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help test demo demo-stop fmt lint docs unit it control-plane image scan e2e e2e-seed browser bite bench bench-gateway generate drift clean-cache
+.PHONY: help test demo demo-stop fmt lint docs unit it control-plane image scan e2e e2e-seed browser bite fuzz bench bench-gateway generate drift clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ browser: ## the site in a real Chromium, with axe-core (ONLY=word: those with it
 
 bite: ## plants bugs in a copy of the project one by one, and sees whether the tests catch each (ONLY=word)
 	@hack/bite $(ONLY)
+
+fuzz: ## feeds what parses outside input with anything, by libFuzzer, a minute each (ONLY=target)
+	@hack/fuzz $(ONLY)
 
 bench: ## measures what a booking costs, how fast and with how much, and prints a table (ARGS=--quick: a tenth)
 	@hack/bench $(ARGS)

@@ -1,8 +1,5 @@
 //! `innkeeper import`: brings bookings that a hotel has already taken elsewhere into its calendars.
 
-mod fit;
-mod rows;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -10,13 +7,13 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
 use innkeeper_api::{ConditionStatus, ConditionType, FINALIZER, Reason, Reservation, Room, RoomCalendar};
+use innkeeper_import::fit::{self, Hotel, Verdict};
+use innkeeper_import::rows::{self, Row};
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 
 use super::Outcome;
 use super::operator::kube_config;
-use fit::{Hotel, Verdict};
-use rows::Row;
 
 /// Requests under way at the same time.
 const AT_ONCE: usize = 16;

@@ -39,7 +39,7 @@ impl Cargo {
             Tests::Unit { package, named } => (vec!["--lib", "--package", package.as_str()], named),
             Tests::Integration(named) => (vec!["--workspace", "--test", "it"], named),
         };
-        let begin = |more: &[&str], log: &str| -> Result<(Command, PathBuf), String> {
+        let cargo = |more: &[&str], log: &str| -> Result<(Command, PathBuf), String> {
             let log = self.target.join(log);
             let file = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
             let both = file.try_clone().map_err(|error| error.to_string())?;
@@ -49,11 +49,11 @@ impl Cargo {
             command.stdin(Stdio::null()).stdout(both).stderr(file);
             Ok((command, log))
         };
-        let (mut build, log) = begin(&["--no-run", "--quiet"], "bite-build.log")?;
+        let (mut build, log) = cargo(&["--no-run", "--quiet"], "bite-build.log")?;
         if !build.status().map_err(|error| format!("cargo: {error}"))?.success() {
             return Ok(Ran::NotBuilt(read(&log)));
         }
-        let (mut test, log) = begin(&["--no-fail-fast", "--", named.as_str()], "bite-test.log")?;
+        let (mut test, log) = cargo(&["--no-fail-fast", "--", named.as_str()], "bite-test.log")?;
         let begun = Instant::now();
         let mut child = test.spawn().map_err(|error| format!("cargo: {error}"))?;
         let passed = loop {

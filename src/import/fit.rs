@@ -11,7 +11,7 @@ use innkeeper_booking::terms::{RoomIdentity, accept};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::rows::{Booking, Row};
+use crate::rows::{Booking, Row};
 
 /// What becomes of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,7 @@ pub struct Hotel {
 
 impl Hotel {
     /// With these objects.
+    #[must_use]
     pub fn new(rooms: Vec<Room>, calendars: Vec<RoomCalendar>, reservations: Vec<Reservation>) -> Self {
         let mut months: HashMap<String, BTreeMap<Month, RoomCalendarFields>> = HashMap::new();
         for calendar in calendars {
@@ -120,6 +121,7 @@ fn units(count: u32) -> String {
 }
 
 /// Why a Reservation was refused, where it was, and what to do to bring its booking in all the same.
+#[must_use]
 pub fn refused(reservation: &Reservation) -> Option<String> {
     let conditions = &reservation.status.as_ref()?.conditions;
     let settled = conditions.get(&ConditionType::Settled).filter(|c| c.reason == Reason::Rejected)?;
@@ -128,6 +130,7 @@ pub fn refused(reservation: &Reservation) -> Option<String> {
 }
 
 /// Whether two Reservations are for the same booking.
+#[must_use]
 pub fn same_booking(one: &Reservation, other: &Reservation) -> bool {
     terms(&one.spec) == terms(&other.spec)
 }

@@ -21,6 +21,7 @@ pub struct Row {
 
 impl Row {
     /// What it is called in a report, on one line.
+    #[must_use]
     pub fn name(&self) -> String {
         if self.reference.is_empty() {
             return "unreadable".to_owned();
@@ -163,6 +164,7 @@ fn unreadable(error: &csv::Error) -> String {
 
 impl Booking {
     /// The same reference always gives the same name, so that a booking is brought in once.
+    #[must_use]
     pub fn object_name(&self) -> String {
         let mut name = String::new();
         for c in self.reference.chars().take(SEEN) {
@@ -180,6 +182,7 @@ impl Booking {
     }
 
     /// The Reservation for it.
+    #[must_use]
     pub fn reservation(&self) -> Reservation {
         let spec = ReservationSpec {
             room_name: self.room.clone(),
