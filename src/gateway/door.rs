@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Clock;
 use crate::contacts::Contacts;
 use crate::model::Model;
+use crate::overload::Overload;
 use crate::partners::Partners;
 use crate::past::Past;
 use crate::problem::{Kind, Problem};
@@ -54,6 +55,8 @@ pub struct Inner {
     pub(crate) sign_in: Option<SignIn>,
     /// How often.
     pub rates: Rates,
+    /// What is turned away because everybody waits too long.
+    pub(crate) overload: Arc<Overload>,
     /// Places for requests under way.
     pub places: Arc<Semaphore>,
     /// Places for connections that follow a booking.

@@ -23,6 +23,7 @@ use crate::contacts::cleaning::Cleaning;
 use crate::door::{Door, Inner};
 use crate::follow::Watches;
 use crate::model::Model;
+use crate::overload::Overload;
 use crate::partners::Partners;
 use crate::past::Past;
 use crate::problem::{Kind, Problem};
@@ -89,6 +90,10 @@ impl Gateway {
             let _archive = AbortOnDropHandle::new(tokio::spawn(
                 past.clone().follow(Arc::clone(&self.config), self.metrics.clone()),
             ));
+            let overload = Arc::new(Overload::default());
+            let _measuring = AbortOnDropHandle::new(tokio::spawn(
+                Arc::clone(&overload).follow(Arc::clone(&self.config), self.metrics.clone()),
+            ));
             let client = counted(&self.client, &self.metrics);
             let writer = Writer::new(client.clone(), breaker);
             let namespace = settings.contacts.namespace.as_deref();
@@ -107,6 +112,7 @@ impl Gateway {
                 cookies: Cookies::new(self.guests.keys.clone(), settings.public_url.as_deref()),
                 sign_in: self.guests.sign_in,
                 rates: Rates::new(&settings.rates),
+                overload,
                 places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
                 streams: Arc::new(Semaphore::new(streams.min(Semaphore::MAX_PERMITS))),
                 config: self.config,
@@ -132,8 +138,8 @@ impl Gateway {
                 door.closing.cancel();
                 lingered.cancel();
             };
-            let serving =
-                serve::serve(listener, router, &settings.limits, stop.clone(), lingered.clone(), drain);
+            let door = serve::Served { listener, router, metrics: door.metrics.clone() };
+            let serving = door.serve(&settings.limits, stop.clone(), lingered.clone(), drain);
             tokio::join!(serving, ending);
         }
     }

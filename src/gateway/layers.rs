@@ -62,6 +62,11 @@ fn request_id(headers: &HeaderMap) -> String {
 
 /// Turns away what is more than can be answered well, before anything is done for it.
 pub(crate) async fn admit(State(door): State<Door>, request: Request, next: Next) -> Response {
+    if door.overload.sheds(request.method().is_safe()) {
+        door.metrics.gateway_shed(Shed::Overload);
+        let detail = "More requests wait than can be answered soon.";
+        return Problem::new(Kind::Busy, detail).after(Duration::from_secs(1)).into_response();
+    }
     let Ok(_place) = door.places.try_acquire() else {
         door.metrics.gateway_shed(Shed::InFlight);
         let detail = "As many requests are under way as can be answered well.";

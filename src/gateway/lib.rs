@@ -17,6 +17,7 @@ mod layers;
 mod list;
 mod live;
 mod model;
+mod overload;
 mod page;
 mod partners;
 mod past;

@@ -109,7 +109,7 @@ kinds! {
         "The gateway has lost its view of the stock and sells nothing until it has it again. Repeat the request after what `Retry-After` says.";
     /// Too much to do.
     Busy = "busy", SERVICE_UNAVAILABLE, "Too busy",
-        "More requests are under way than can be answered well. Repeat the request after what `Retry-After` says.";
+        "More requests wait or are under way than can be answered well. Repeat the request after what `Retry-After` says.";
     /// Took too long.
     TimedOut = "timed-out", SERVICE_UNAVAILABLE, "This took too long",
         "It is not known whether the request took effect. Repeat it, with the same Idempotency-Key.";

@@ -139,6 +139,13 @@ pub struct Limits {
     pub in_flight: u32,
     /// Connections that follow a booking live, at the same time.
     pub streams: u32,
+    /// Connections at the same time; what comes on more is turned away with 503, and the connection closed.
+    pub connections: u32,
+    /// How long requests may wait until they are looked at. Where even the shortest wait is longer for a fifth of a
+    /// second, a part of the requests is turned away with 503 at once, as large as it takes; those that only read first.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub wait: Duration,
 }
 
 /// How often the same caller may ask, on average; a whole minute's worth may come at once.
@@ -254,6 +261,8 @@ impl Default for Limits {
             request_timeout: Duration::from_secs(15),
             in_flight: 512,
             streams: 4096,
+            connections: 8192,
+            wait: Duration::from_millis(50),
         }
     }
 }

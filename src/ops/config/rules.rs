@@ -141,6 +141,8 @@ pub(super) const FIELDS: &[Field] = &[
     live("gateway.limits.requestTimeout", Rule::Span { min: SECOND, max: MINUTE.saturating_mul(5) }),
     at_start("gateway.limits.inFlight", Rule::Whole { min: 1, max: 100_000 }),
     at_start("gateway.limits.streams", Rule::Whole { min: 1, max: 100_000 }),
+    at_start("gateway.limits.connections", Rule::Whole { min: 1, max: 100_000 }),
+    live("gateway.limits.wait", Rule::Span { min: MILLISECOND, max: MINUTE }),
     at_start("gateway.rates.identityPerMinute", Rule::Whole { min: 1, max: 1_000_000 }),
     at_start("gateway.rates.addressPerMinute", Rule::Whole { min: 1, max: 1_000_000 }),
     at_start("gateway.model.watchFor", Rule::WholeSeconds { min: SECOND, max: MINUTE.saturating_mul(4) }),

@@ -75,7 +75,7 @@ gateway:
     rootCaFile: /run/ca
     timeout: 2s
   contacts: {namespace: guests}
-  limits: {bodyBytes: 2048, headerBytes: 9000, headerTimeout: 2s, requestTimeout: 3s, inFlight: 4, streams: 5}
+  limits: {bodyBytes: 2048, headerBytes: 9000, headerTimeout: 2s, requestTimeout: 3s, inFlight: 4, streams: 5, connections: 6, wait: 7ms}
   rates: {identityPerMinute: 6, addressPerMinute: 7}
   model: {watchFor: 8s, staleAfter: 9s, ownWritesWithin: 1s}
   breaker: {failures: 2, openFor: 3s, writeTimeout: 4s}
@@ -157,6 +157,8 @@ log: {format: json, filter: 'info,kube=warn'}
                 request_timeout: seconds(3),
                 in_flight: 4,
                 streams: 5,
+                connections: 6,
+                wait: Duration::from_millis(7),
             },
             rates: Rates { identity_per_minute: 6, address_per_minute: 7 },
             model: Model { watch_for: seconds(8), stale_after: seconds(9), own_writes_within: seconds(1) },
@@ -288,6 +290,7 @@ fn what_cannot_be_read_is_refused_with_its_line(#[case] text: &str, #[case] line
 #[case("gateway.partnersFile", "''", "missing")]
 #[case("gateway.proxies", "9", "from 0 to 8")]
 #[case("gateway.limits.headerBytes", "4096", "out of range")]
+#[case("gateway.limits.wait", "2m", "out of range")]
 #[case("gateway.model.watchFor", "1500ms", "no whole number of seconds")]
 #[case("gateway.model.watchFor", "60s", "let staleAfter be more than watchFor")]
 #[case("gateway.model.staleAfter", "30s", "let staleAfter be more than watchFor")]

@@ -46,6 +46,9 @@ pub(super) struct Gateway {
     seconds: Timings<RouteLabel>,
     in_flight: Gauge,
     streams: Gauge,
+    connections: Gauge,
+    wait: Gauge<f64, AtomicU64>,
+    admitted: Gauge<f64, AtomicU64>,
     shed: Family<ShedLabel, Counter>,
     breaker_open: Gauge,
     age: Gauge<f64, AtomicU64>,
@@ -66,6 +69,17 @@ impl Gateway {
             ),
             in_flight: register(to, "innkeeper_gateway_in_flight", "Requests under way"),
             streams: register(to, "innkeeper_gateway_streams", "Connections that follow a booking live"),
+            connections: register(to, "innkeeper_gateway_connections", "Connections of guests and partners"),
+            wait: register(
+                to,
+                "innkeeper_gateway_wait_seconds",
+                "How long a request waits until it is looked at: the shortest time seen in the last tenth of a second",
+            ),
+            admitted: register(
+                to,
+                "innkeeper_gateway_admitted_ratio",
+                "The share of reading requests that is not turned away because all wait too long",
+            ),
             shed: register(to, "innkeeper_gateway_shed", "Requests turned away, by why"),
             breaker_open: register(
                 to,
@@ -95,6 +109,7 @@ impl Gateway {
         for &why in Shed::ALL {
             drop(self.shed.get_or_create(&ShedLabel { why }));
         }
+        self.admitted.set(1.0);
     }
 }
 
@@ -115,6 +130,17 @@ impl Metrics {
     /// A booking is followed live; it counts until the answer is dropped.
     pub fn gateway_stream(&self) -> Counted {
         Counted::new(&self.0.gateway.streams)
+    }
+
+    /// A connection is open; it counts until this is dropped.
+    pub fn gateway_connection(&self) -> Counted {
+        Counted::new(&self.0.gateway.connections)
+    }
+
+    /// How long requests wait until they are looked at, and which share of those that read is let in.
+    pub fn gateway_wait(&self, wait: Duration, admitted: f64) {
+        self.0.gateway.wait.set(wait.as_secs_f64());
+        self.0.gateway.admitted.set(admitted);
     }
 
     /// A request was turned away.

@@ -176,6 +176,10 @@ labels! {
     Shed {
         /// Too many under way.
         InFlight = "in_flight",
+        /// All wait too long until they are looked at.
+        Overload = "overload",
+        /// Too many connections.
+        Connections = "connections",
         /// Too many connections that follow a booking.
         Streams = "streams",
         /// Too many from one address.

@@ -21,7 +21,7 @@ const MB: f64 = 1_000_000.0;
 /// Connections that ask one request after the other.
 const CONNECTIONS: usize = 16;
 /// Connections that an open loop may use; as many requests may wait for their answers.
-const OPEN_CONNECTIONS: usize = 256;
+const OPEN_CONNECTIONS: usize = 1024;
 /// Long enough that a tick of processor time (a hundredth of a second) is no part of it that counts.
 const A_WHILE: Duration = Duration::from_secs(8);
 

@@ -85,6 +85,7 @@ pub fn config(hotel: &Hotel) -> Config {
     config.gateway.model.own_writes_within = PATIENCE;
     config.gateway.breaker.write_timeout = PATIENCE;
     config.gateway.limits.request_timeout = PATIENCE;
+    config.gateway.limits.wait = PATIENCE;
     config
 }
 

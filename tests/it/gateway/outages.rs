@@ -5,6 +5,7 @@ use std::time::Duration;
 use innkeeper_ops::config::Config;
 use reqwest::Method;
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use super::front::{ACME, Answer, Front, RIVAL, config, stay};
 use crate::support::hotel::Hotel;
@@ -156,6 +157,80 @@ async fn what_is_more_than_can_be_answered_well_is_turned_away_at_once() {
         front.request(Method::GET, &events, ACME).send().await.unwrap().status() == 200
     });
     assert!(freed.await, "its place is free again");
+}
+
+/// The bound on waiting is nothing, so that every wait is too long: what is measured, the rule and the layer are the real
+/// ones, and how fast the machine is does not matter.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_everybody_waits_too_long_a_part_is_turned_away_at_once_and_the_rest_answered() {
+    let hotel = Hotel::open("too-slow").await;
+    hotel.room("double", 3).await;
+    let mut config = config(&hotel);
+    config.gateway.limits.wait = Duration::ZERO;
+    let front = Front::start(&hotel, config, hotel.client.clone()).await;
+    let fewest = || value(&front.metrics.text(), "innkeeper_gateway_admitted_ratio", &[]) == Some(0.05);
+    assert!(eventually(fewest).await, "{}", front.metrics.text());
+    front.ready().await;
+    let mut answered = 0;
+    for _ in 0..100 {
+        let answer = front.search("").await;
+        if answer.status == 200 {
+            answered += 1;
+            continue;
+        }
+        assert_eq!(
+            (answer.status.as_u16(), answer.problem(), answer.header("retry-after")),
+            (503, "busy", "1")
+        );
+        // Nothing was done for it: it was not even counted for its address.
+        assert_eq!(answer.header("ratelimit"), "");
+        assert_ne!(answer.header("x-request-id"), "");
+    }
+    assert!((4..=6).contains(&answered), "one in twenty is let in: {answered}");
+    let text = front.metrics.text();
+    let shed = value(&text, "innkeeper_gateway_shed_total", &[("why", "overload")]);
+    assert_eq!(shed, Some(f64::from(100 - answered)));
+    assert!(value(&text, "innkeeper_gateway_wait_seconds", &[]) > Some(0.0));
+    // Of bookings, who are further on the way, fewer.
+    let mut booked = 0;
+    for n in 0..10 {
+        let answer = front.book(ACME, &format!("key-number-{n}"), &stay("double")).await;
+        booked += u32::from(answer.status != 503);
+    }
+    assert!((1..=2).contains(&booked), "one in ten is let in: {booked}");
+    // What pages are dressed in, and what the kubelet asks, is not turned away.
+    for _ in 0..20 {
+        assert_eq!(front.get("/openapi.json", "").await.status, 200);
+    }
+    assert_eq!(front.health.missing(), [""; 0]);
+    // People get a page.
+    let page = front.request(Method::GET, "/", "").header("accept", "text/html");
+    let page = eventually_async(async || {
+        let page = front.send(page.try_clone().unwrap()).await;
+        page.status == 503 && page.header("retry-after") == "1" && page.text.contains("<h1>")
+    });
+    assert!(page.await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_connections_than_there_are_places_for_are_told_so_and_closed() {
+    let hotel = Hotel::open("too-many").await;
+    hotel.room("double", 3).await;
+    let mut config = config(&hotel);
+    config.gateway.limits.connections = 1;
+    let front = Front::start(&hotel, config, hotel.client.clone()).await;
+    front.ready().await;
+    let address = front.url.strip_prefix("http://").unwrap();
+    let held = TcpStream::connect(address).await.unwrap();
+    let taken = || value(&front.metrics.text(), "innkeeper_gateway_connections", &[]) == Some(1.0);
+    assert!(eventually(taken).await);
+    let busy = front.search("").await;
+    assert_eq!((busy.status.as_u16(), busy.problem(), busy.header("retry-after")), (503, "busy", "1"));
+    assert_eq!(busy.header("connection"), "close");
+    let shed = value(&front.metrics.text(), "innkeeper_gateway_shed_total", &[("why", "connections")]);
+    assert_eq!(shed, Some(1.0));
+    drop(held);
+    assert!(eventually_async(async || front.search("").await.status == 200).await, "its place is free again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

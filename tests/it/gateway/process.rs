@@ -20,6 +20,8 @@ pub(super) fn files(hotel: &Hotel) -> (Files, Vec<String>) {
             "watchNamespaces": [hotel.namespace],
             "partnersFile": files.path("partners.yaml"),
             "rates": { "addressPerMinute": 1_000_000, "identityPerMinute": 1_000_000 },
+            // Nobody may be turned away because a machine is slow.
+            "limits": { "wait": "1m" },
             "ending": { "linger": "1ms" },
         }),
     );
