@@ -1,10 +1,10 @@
 //! The cases. Each says what it is for.
 
-use std::path::PathBuf;
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use crate::chrome::{Driver, Look, Window};
+use crate::chrome::{Driver, Look};
+use crate::look::{axe, look_at, look_here};
+pub use crate::past::past_stays_are_listed_and_their_receipts_are_fit_for_paper;
 use crate::scene::{Scene, sign_in};
 use crate::support::valve::{Moment, Valve, Which};
 
@@ -130,8 +130,7 @@ pub async fn a_language_is_asked_for_and_chosen(driver: &Driver) {
 /// Every page, by day and by night, on a desk and on a phone, in both languages: axe-core finds nothing, nothing is
 /// wider than the window, and the browser has nothing to complain of.
 pub async fn nothing_is_found_on_any_page(driver: &Driver) {
-    let axe = std::env::var_os("INNKEEPER_AXE").map(PathBuf::from).expect("INNKEEPER_AXE names axe.min.js");
-    let axe = std::fs::read_to_string(axe).unwrap();
+    let axe = axe();
     let scene = Scene::open("web-pages").await;
     let operator = scene.hotel.operator();
     let mut found = Vec::new();
@@ -200,62 +199,9 @@ pub async fn nothing_is_found_on_any_page(driver: &Driver) {
     operator.stop().await;
 }
 
-async fn look_at(
-    window: &Window,
-    scene: &Scene,
-    axe: &str,
-    language: &str,
-    name: &str,
-    path: &str,
-    found: &mut Vec<String>,
-) {
-    window.go(&scene.url(path)).await;
-    window.find("h1").await;
-    look_here(window, axe, language, name, found).await;
-}
-
-async fn look_here(window: &Window, axe: &str, language: &str, name: &str, found: &mut Vec<String>) {
-    let folder = std::env::var_os("INNKEEPER_PICTURES").map(PathBuf::from);
-    // A page that answers with an error is what was asked for; whatever else the browser says is not.
-    let complaints =
-        window.complaints().await.into_iter().filter(|said| !said.contains("Failed to load resource"));
-    found.extend(complaints.map(|said| format!("{name} ({language}): {said}")));
-    for look in Look::ALL {
-        window.look(look).await;
-        let place = format!("{name} ({language}, {})", look.name());
-        let wide = window.run("return [document.documentElement.scrollWidth, innerWidth];", Vec::new()).await;
-        if wide[0].as_u64() > wide[1].as_u64() {
-            found.push(format!("{place}: wider than the window: {wide}"));
-        }
-        let script = format!(
-            "{axe}; const done = arguments[arguments.length - 1];\
-             axe.run(document, {{ resultTypes: ['violations'] }}).then((r) => done(r.violations), (e) => done(String(e)));"
-        );
-        let violations = window.run_async(&script, Vec::new()).await;
-        match violations.as_array() {
-            Some(violations) => found.extend(violations.iter().map(|violation| told(&place, violation))),
-            None => found.push(format!("{place}: axe-core did not run: {violations}")),
-        }
-        if let Some(folder) = &folder {
-            let file = folder.join(format!("{name}-{}-{}.png", &language[..2], look.name()));
-            std::fs::write(file, window.picture().await).unwrap();
-        }
-    }
-    window.look(Look::DESK).await;
-}
-
-fn told(place: &str, violation: &Value) -> String {
-    let empty = Vec::new();
-    let nodes = violation["nodes"].as_array().unwrap_or(&empty);
-    let nodes: Vec<String> =
-        nodes.iter().take(3).map(|node| format!("{} {}", node["target"], node["failureSummary"])).collect();
-    format!("{place}: {}: {}", violation["id"], nodes.join("; "))
-}
-
 /// The least there is to see: that axe-core finds what there is to find, or its silence would mean nothing.
 pub async fn axe_finds_what_is_wrong(driver: &Driver) {
-    let axe = std::env::var_os("INNKEEPER_AXE").map(PathBuf::from).expect("INNKEEPER_AXE names axe.min.js");
-    let axe = std::fs::read_to_string(axe).unwrap();
+    let axe = axe();
     let window = driver.open("en-US", Look::DESK).await;
     window.go("data:text/html,<title>x</title><input><p style='color:%23eee'>pale</p>").await;
     let script = format!(

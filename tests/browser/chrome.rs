@@ -29,19 +29,26 @@ pub struct Look {
     pub width: u32,
     /// Whether dark is preferred.
     pub dark: bool,
+    /// Whether it is printed.
+    pub paper: bool,
 }
 
 impl Look {
     /// A desk, in daylight.
-    pub const DESK: Self = Self { width: 1280, dark: false };
+    pub const DESK: Self = Self { width: 1280, dark: false, paper: false };
     /// A phone, in daylight.
-    pub const PHONE: Self = Self { width: 390, dark: false };
+    pub const PHONE: Self = Self { width: 390, dark: false, paper: false };
+    /// A sheet of A4 within its margins, for somebody who prefers it dark: paper is white all the same.
+    pub const PAPER: Self = Self { width: 718, dark: true, paper: true };
     /// All that pages are looked at in.
     pub const ALL: [Self; 4] =
         [Self::DESK, Self { dark: true, ..Self::DESK }, Self::PHONE, Self { dark: true, ..Self::PHONE }];
 
     /// For a file's name.
     pub fn name(self) -> String {
+        if self.paper {
+            return "paper".to_owned();
+        }
         format!(
             "{}-{}",
             if self.width < 600 { "phone" } else { "desk" },
@@ -156,7 +163,11 @@ impl Window {
             { "name": "prefers-color-scheme", "value": scheme },
             { "name": "prefers-reduced-motion", "value": "reduce" },
         ]);
-        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+        self.devtools(
+            "Emulation.setEmulatedMedia",
+            json!({ "media": if look.paper { "print" } else { "" }, "features": features }),
+        )
+        .await;
     }
 
     async fn devtools(&self, command: &str, parameters: Value) -> Value {
@@ -276,6 +287,24 @@ impl Window {
     pub async fn picture(&self) -> Vec<u8> {
         let shown = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
         use_base64(shown["data"].as_str().unwrap_or_default())
+    }
+
+    /// What the page says at its top, and on its button to print: both are for the screen alone.
+    pub async fn only_on_screen(&self) -> (String, String) {
+        let script = "return ['.top .brand span', '[data-print]'].map((css) => document.querySelector(css).textContent);";
+        let texts = self.run(script, Vec::new()).await;
+        let text = |index: usize| texts[index].as_str().unwrap().trim().to_owned();
+        (text(0), text(1))
+    }
+
+    /// Prints the page on A4, as the browser's own dialogue would: the PDF, and how many sheets it takes.
+    pub async fn print(&self) -> (Vec<u8>, usize) {
+        let sheet = json!({ "paperWidth": 8.27, "paperHeight": 11.69, "printBackground": false });
+        let printed = self.devtools("Page.printToPDF", sheet).await;
+        let bytes = use_base64(printed["data"].as_str().unwrap_or_default());
+        let text = String::from_utf8_lossy(&bytes);
+        let sheets = text.matches("/Type /Page").count() - text.matches("/Type /Pages").count();
+        (bytes, sheets)
     }
 
     /// Ends it.

@@ -12,6 +12,8 @@
 mod cases;
 mod chrome;
 mod gateway;
+mod look;
+mod past;
 mod scene;
 mod support;
 
@@ -33,13 +35,14 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Each case starts browsers; more than one at a time is slower, not faster.
     arguments.test_threads = Some(1);
-    let cases: [(&str, Run); 6] = all![
+    let cases: [(&str, Run); 7] = all![
         axe_finds_what_is_wrong,
         a_guest_books_follows_it_live_and_cancels,
         two_browsers_race_for_the_last_room,
         a_double_click_books_once,
         a_language_is_asked_for_and_chosen,
         nothing_is_found_on_any_page,
+        past_stays_are_listed_and_their_receipts_are_fit_for_paper,
     ];
     let runtime = Arc::new(tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
     let driver = if arguments.list { None } else { Some(Arc::new(Driver::start())) };
