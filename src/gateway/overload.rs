@@ -26,7 +26,8 @@ const EVERY: Duration = Duration::from_millis(20);
 const INTERVAL: Duration = Duration::from_millis(100);
 /// At most this part of those that are let in is cut off at once, and at least that.
 const CUTS: (f64, f64) = (0.5, 0.95);
-/// What is added to the share that is let in, each time.
+/// What is added to the share that is let in after a good interval; after the second in a row twice that, and so on: all
+/// are let in again within ten of them.
 const STEP: f64 = 0.02;
 /// Some are always let in.
 const LEAST: f64 = 0.05;
@@ -112,15 +113,17 @@ struct Rule {
     begun: Instant,
     /// The shortest wait in it.
     least: Option<Duration>,
-    /// Whether the interval before was bad.
-    was_bad: bool,
+    /// Good intervals in a row, until now.
+    good: u32,
+    /// Whether the interval before was bad, and nothing has been done about it.
+    bad: bool,
     /// The share that is let in.
     admitted: f64,
 }
 
 impl Rule {
     fn new(now: Instant) -> Self {
-        Self { begun: now, least: None, was_bad: false, admitted: 1.0 }
+        Self { begun: now, least: None, good: 0, bad: false, admitted: 1.0 }
     }
 
     /// Something has waited so long. Where that ends an interval: the shortest wait in it, by which the share was decided.
@@ -130,14 +133,18 @@ impl Rule {
         if now.saturating_duration_since(self.begun) < INTERVAL {
             return None;
         }
-        let bad = least > bound;
-        if bad && self.was_bad {
+        (self.begun, self.least) = (now, None);
+        if least <= bound {
+            (self.good, self.bad) = (self.good.saturating_add(1), false);
+            self.admitted = (self.admitted + STEP * f64::from(self.good)).min(1.0);
+        } else if self.bad {
             let part = bound.as_secs_f64() / least.as_secs_f64();
             self.admitted = (self.admitted * part.clamp(CUTS.0, CUTS.1)).max(LEAST);
-        } else if !bad {
-            self.admitted = (self.admitted + STEP).min(1.0);
+            // What waits already goes on waiting for a while: whether it was enough shows later.
+            (self.good, self.bad) = (0, false);
+        } else {
+            (self.good, self.bad) = (0, true);
         }
-        (self.begun, self.least, self.was_bad) = (now, None, bad);
         Some(least)
     }
 }
@@ -238,21 +245,23 @@ mod tests {
         let mut rule = Rule::new(now);
         is(after(&mut rule, &mut now, &[(80, 100)]), 1.0);
         is(after(&mut rule, &mut now, &[(80, 100)]), 0.625);
+        is(after(&mut rule, &mut now, &[(90, 90)]), 0.625);
         is(after(&mut rule, &mut now, &[(51, 51)]), 0.625 * 0.95);
+        is(after(&mut rule, &mut now, &[(5000, 5000)]), 0.625 * 0.95);
         is(after(&mut rule, &mut now, &[(5000, 5000)]), 0.625 * 0.95 * 0.5);
         is(after(&mut rule, &mut now, &[(5000, 5000); 20]), LEAST);
     }
 
     #[test]
-    fn when_it_is_gone_all_are_let_in_again_a_few_more_each_time() {
+    fn when_it_is_gone_all_are_let_in_again_more_each_time() {
         let mut now = Instant::now();
         let mut rule = Rule::new(now);
         is(after(&mut rule, &mut now, &[(5000, 5000); 20]), LEAST);
         is(after(&mut rule, &mut now, &[(1, 1)]), LEAST + STEP);
         // One bad interval again is not yet a queue that stands.
         is(after(&mut rule, &mut now, &[(90, 90)]), LEAST + STEP);
-        is(after(&mut rule, &mut now, &[(1, 1); 46]), 0.99);
-        is(after(&mut rule, &mut now, &[(1, 1); 2]), 1.0);
+        is(after(&mut rule, &mut now, &[(1, 1); 9]), LEAST + STEP + 45.0 * STEP);
+        is(after(&mut rule, &mut now, &[(1, 1)]), 1.0);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 
 use super::front::{ACME, Answer, Front, RIVAL, config, stay};
+use super::guests::Reception;
 use crate::support::hotel::Hotel;
 use crate::support::process::value;
 use crate::support::valve::{Moment, Valve, Which};
@@ -157,6 +158,59 @@ async fn what_is_more_than_can_be_answered_well_is_turned_away_at_once() {
         front.request(Method::GET, &events, ACME).send().await.unwrap().status() == 200
     });
     assert!(freed.await, "its place is free again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_who_asks_too_often_is_held_back_and_another_guest_of_the_same_address_is_not() {
+    let hotel = Hotel::open("too-often-guest").await;
+    let reception = Reception::open().await;
+    let mut config = reception.config(&hotel);
+    config.gateway.rates.identity_per_minute = 2;
+    let front = Front::start(&hotel, config, hotel.client.clone()).await;
+    front.ready().await;
+    let mut anna = reception.guest(&front, "Anna").await;
+    let told = eventually_async(async || {
+        let more = anna.get(&front, "/v1/reservations").await;
+        if more.status != 429 {
+            return false;
+        }
+        assert_eq!((more.problem(), more.header("ratelimit")), ("too-many-requests", "\"identity\";r=0"));
+        assert_eq!(more.header("ratelimit-policy"), "\"identity\";q=2;w=60");
+        let wait: u64 = more.header("retry-after").parse().unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
+        true
+    });
+    assert!(told.await);
+    // Who he is was asked once; so one is left.
+    let mut ben = reception.guest(&front, "Ben").await;
+    assert_eq!(ben.get(&front, "/v1/reservations").await.status, 200);
+}
+
+/// The watch is held when it is begun anew, and what is written does not come back over it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_is_answered_though_reads_do_not_show_it_yet_and_is_shown_when_they_do() {
+    let hotel = Hotel::open("wire-slow").await;
+    hotel.room("double", 3).await;
+    let valve = Valve::stopping(2, Which::WatchesOf("/reservations"), Moment::Before);
+    let mut config = config(&hotel);
+    config.gateway.model.watch_for = Duration::from_secs(1);
+    config.gateway.model.stale_after = Duration::from_secs(3600);
+    config.gateway.model.own_writes_within = Duration::from_millis(100);
+    let front = Front::start(&hotel, config, valve.on(&hotel.client)).await;
+    front.ready().await;
+    valve.reached().await;
+    let booked = front.book(ACME, "key-of-anna", &stay("double")).await;
+    assert_eq!(booked.status, 201, "{booked:?}");
+    let path = booked.header("location").to_owned();
+    let unseen = front.get(&path, ACME).await;
+    assert_eq!((unseen.status.as_u16(), unseen.problem()), (404, "not-found"));
+    // Repeated, it is the same booking.
+    let again = front.book(ACME, "key-of-anna", &stay("double")).await;
+    assert_eq!((again.status.as_u16(), again.header("location")), (200, path.as_str()), "{again:?}");
+    valve.open();
+    front.until(&path, ACME, |answer| answer.status == 200).await;
+    let all = hotel.reservations().list(&kube::api::ListParams::default()).await.unwrap();
+    assert_eq!(all.items.len(), 1);
 }
 
 /// The bound on waiting is nothing, so that every wait is too long: what is measured, the rule and the layer are the real

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use http::Method;
+use http::{Method, Uri};
 use kube::Client;
 use kube::client::Body;
 use tokio::sync::watch;
@@ -27,13 +27,17 @@ pub enum Which {
     Writes,
     /// Writes to a path that has this in it.
     WritesOf(&'static str),
+    /// Watches of a path that has this in it.
+    WatchesOf(&'static str),
 }
 
 impl Which {
-    fn fits(self, method: &Method, path: &str) -> bool {
+    fn fits(self, method: &Method, address: &Uri) -> bool {
+        let (path, query) = (address.path(), address.query().unwrap_or_default());
         match self {
             Self::Writes => *method != Method::GET,
             Self::WritesOf(part) => *method != Method::GET && path.contains(part),
+            Self::WatchesOf(part) => query.split('&').any(|one| one == "watch=true") && path.contains(part),
         }
     }
 }
@@ -70,7 +74,7 @@ impl Valve {
         let service = tower::service_fn(move |request: http::Request<Body>| {
             let (client, state) = (client.clone(), Arc::clone(&state));
             async move {
-                let stopped = state.which.fits(request.method(), request.uri().path())
+                let stopped = state.which.fits(request.method(), request.uri())
                     && state.left.fetch_sub(1, Ordering::SeqCst) == 1;
                 if stopped {
                     state.come.store(true, Ordering::SeqCst);
