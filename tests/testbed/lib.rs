@@ -21,6 +21,7 @@ mod binaries;
 mod control_plane;
 mod endpoint;
 mod error;
+pub mod kafka;
 mod pki;
 mod servers;
 mod storage;

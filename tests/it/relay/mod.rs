@@ -8,5 +8,7 @@ mod leaving;
 mod post;
 mod process;
 mod receivers;
+mod refused;
 mod rights;
+mod schemas;
 mod stories;

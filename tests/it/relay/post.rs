@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::hotel::Hotel;
 use crate::support::process::value;
+use crate::support::schemas::checked;
 use crate::support::{PATIENCE, eventually};
 
 /// A hotel whose operator knows that there is a relay.
@@ -167,11 +168,11 @@ impl Folder {
     }
 }
 
-/// The events of a file: every whole line is one.
+/// The events of a file: every whole line is one, as its schema says.
 pub fn events(file: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    whole.lines().map(|line| checked(serde_json::from_str(line).expect(line))).collect()
 }
 
 /// The types that were told of one object, without what all begin with.

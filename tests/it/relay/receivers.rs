@@ -15,6 +15,7 @@ use super::post::{
     Folder, Making, hotel, nothing_is_lost_and_nothing_out_of_order, once, reserve_at_the_desk, told,
 };
 use crate::support::eventually;
+use crate::support::schemas::checked;
 use innkeeper_api::Reason;
 
 /// A receiver that takes what it gets, or answers with a status.
@@ -49,9 +50,9 @@ impl Desk {
         self.answers.store(status, Ordering::SeqCst);
     }
 
-    /// What it has taken.
+    /// What it has taken: each event as its schema says.
     pub fn got(&self) -> Vec<Value> {
-        self.got.lock().unwrap().clone()
+        self.got.lock().unwrap().clone().into_iter().map(checked).collect()
     }
 
     /// A sink that leads there.

@@ -7,6 +7,7 @@ pub mod history;
 pub mod hotel;
 pub mod process;
 pub mod rights;
+pub mod schemas;
 pub mod valve;
 pub mod wire;
 
