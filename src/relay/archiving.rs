@@ -49,6 +49,22 @@ impl ArchivingError {
     }
 }
 
+impl From<ArchivingError> for FilingError {
+    fn from(error: ArchivingError) -> Self {
+        use ArchiveError::{Contended, Damaged, Format, Io, Locked, NotThere, Other, Unfit};
+        let (reason, text) = (error.reason(), error.to_string());
+        match error {
+            ArchivingError::NotFinished => Self::NotFinished,
+            ArchivingError::Remembering { .. }
+            | ArchivingError::Archive(
+                NotThere(_) | Other { .. } | Format { .. } | Locked(_) | Contended(_),
+            ) => Self::Nothing(text),
+            // Of one file, as far as anybody knows: other stays go into other files.
+            ArchivingError::Archive(Damaged { .. } | Io { .. } | Unfit(_)) => Self::NotThis { reason, text },
+        }
+    }
+}
+
 /// Why the archive took nothing when something was last given to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -229,7 +245,7 @@ impl Filing for Archiving {
             match self.file_now(reservation).await {
                 Ok(Receipt::New) => Ok(Filed::Now),
                 Ok(Receipt::Before) => Ok(Filed::Before),
-                Err(error) => Err(FilingError(error.to_string())),
+                Err(error) => Err(error.into()),
             }
         }
         .boxed()

@@ -14,8 +14,22 @@ pub enum Filed {
 
 /// Why a Reservation could not be filed. It is tried again; until then the object stays.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct FilingError(pub String);
+pub enum FilingError {
+    /// Nothing is filed now: the archive as a whole cannot be used.
+    #[error("{0}")]
+    Nothing(String),
+    /// It alone is not, or only what goes where it goes; others may be.
+    #[error("{text}")]
+    NotThis {
+        /// In one word.
+        reason: &'static str,
+        /// In a sentence.
+        text: String,
+    },
+    /// It has not finished after all: money is on its way.
+    #[error("it has not finished")]
+    NotFinished,
+}
 
 /// Files finished Reservations.
 pub trait Filing: Send + Sync {

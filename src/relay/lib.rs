@@ -10,6 +10,7 @@ mod courier;
 pub mod event;
 mod expiry;
 mod filing;
+mod held_back;
 mod intake;
 mod relay;
 mod release;

@@ -26,6 +26,11 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabel {
+    step: &'static str,
+}
+
 #[derive(Debug)]
 pub(super) struct Relay {
     published: Family<SinkLabel, Counter>,
@@ -43,6 +48,7 @@ pub(super) struct Relay {
     archive: Gauge,
     expired: Counter,
     held: Family<ReasonLabel, Gauge>,
+    held_back: Family<StepLabel, Gauge>,
 }
 
 impl Relay {
@@ -106,6 +112,11 @@ impl Relay {
                 to,
                 "innkeeper_relay_expiry_held",
                 "Whether nothing expires because of the archive, by why",
+            ),
+            held_back: register(
+                to,
+                "innkeeper_relay_held_back",
+                "Reservations that cannot be filed, or let go, for a reason of their own, by step",
             ),
             released: register(
                 to,
@@ -185,6 +196,12 @@ impl Metrics {
         if let Some(reason) = reason {
             self.0.relay.held.get_or_create(&ReasonLabel { reason }).set(1);
         }
+    }
+
+    /// How many Reservations are held back at a step (`file`, `release`) for a reason of their own.
+    pub fn relay_held_back(&self, step: &'static str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.0.relay.held_back.get_or_create(&StepLabel { step }).set(count);
     }
 
     /// A deleted Reservation was let go.

@@ -99,20 +99,34 @@ pub(crate) fn pending(store: &Transaction<'_>) -> rusqlite::Result<HashMap<Strin
     Ok(all)
 }
 
-/// Deleted Reservations of which nothing is in a queue any more, and that are filed where they are to be.
-pub(crate) fn leaving(store: &Transaction<'_>, filing: bool, most: i64) -> rusqlite::Result<Vec<Whom>> {
+/// Deleted Reservations of which nothing is in a queue any more, and that are filed where they are to be, leaving out some.
+pub(crate) fn leaving(
+    store: &Transaction<'_>,
+    filing: bool,
+    most: usize,
+    not: &[String],
+) -> rusqlite::Result<Vec<Whom>> {
     let sql = "SELECT uid, namespace, name FROM leaving
                WHERE NOT EXISTS (SELECT 1 FROM queue WHERE queue.uid = leaving.uid)
                AND NOT (?1 AND EXISTS (SELECT 1 FROM stays WHERE stays.uid = leaving.uid AND filed < facts))
-               LIMIT ?2";
-    store.prepare_cached(sql)?.query_map(params![filing, most], Whom::of)?.collect()
+               AND uid NOT IN (SELECT value FROM json_each(?3)) LIMIT ?2";
+    let (most, not) = (i64::try_from(most).unwrap_or(i64::MAX), json!(not).to_string());
+    store.prepare_cached(sql)?.query_map(params![filing, most, not], Whom::of)?.collect()
 }
 
-/// Finished Reservations of which nothing is in a queue any more, and that have more facts than were filed.
-pub(crate) fn to_file(store: &Transaction<'_>, now: i64, most: i64) -> rusqlite::Result<Vec<Whom>> {
+/// Finished Reservations of which nothing is in a queue any more, and that have more facts than were filed, leaving
+/// out some.
+pub(crate) fn to_file(
+    store: &Transaction<'_>,
+    now: i64,
+    most: usize,
+    not: &[String],
+) -> rusqlite::Result<Vec<Whom>> {
     let sql = "SELECT uid, namespace, name FROM stays WHERE filed < facts AND due <= ?1
-               AND NOT EXISTS (SELECT 1 FROM queue WHERE queue.uid = stays.uid) ORDER BY due LIMIT ?2";
-    store.prepare_cached(sql)?.query_map([now, most], Whom::of)?.collect()
+               AND NOT EXISTS (SELECT 1 FROM queue WHERE queue.uid = stays.uid)
+               AND uid NOT IN (SELECT value FROM json_each(?3)) ORDER BY due LIMIT ?2";
+    let (most, not) = (i64::try_from(most).unwrap_or(i64::MAX), json!(not).to_string());
+    store.prepare_cached(sql)?.query_map(params![now, most, not], Whom::of)?.collect()
 }
 
 /// A Reservation is filed with so many facts.

@@ -187,8 +187,9 @@ async fn one_leaves_once_nothing_waits_and_it_is_filed() {
     object.status.as_mut().unwrap().conditions = serde_json::from_value(settled).unwrap();
     object.metadata.finalizers = Some(vec![FINALIZER.to_owned(), RELAY_FINALIZER.to_owned()]);
     object.metadata.deletion_timestamp = Some(serde_json::from_value(json!("2030-06-01T10:00:00Z")).unwrap());
-    let leaving = async |filing| bed.store.run(move |s| queue::leaving(s, filing, 9)).await.unwrap().len();
-    let to_file = async || bed.store.run(move |s| queue::to_file(s, 0, 9)).await.unwrap().len();
+    let leaving =
+        async |filing| bed.store.run(move |s| queue::leaving(s, filing, 9, &[])).await.unwrap().len();
+    let to_file = async || bed.store.run(move |s| queue::to_file(s, 0, 9, &[])).await.unwrap().len();
     bed.take(Seen::Watched, object.clone()).await;
     bed.ack("a").await;
     assert_eq!(leaving(false).await, 0, "the operator still keeps it");

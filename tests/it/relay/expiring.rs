@@ -21,38 +21,40 @@ use crate::support::{PATIENCE, eventually};
 const HELD: &str = "innkeeper_relay_expiry_held";
 
 /// Says how long it is kept once it has finished.
-async fn keep_for(hotel: &Hotel, name: &str, ttl: &str) -> Reservation {
+pub async fn keep_for(hotel: &Hotel, name: &str, ttl: &str) -> Reservation {
     let patch = Patch::Merge(json!({ "spec": { "ttlAfterFinished": ttl } }));
     hotel.reservations().patch(name, &PatchParams::default(), &patch).await.unwrap()
 }
 
-async fn start(hotel: &Hotel, folder: &Folder) -> Post {
+/// A relay with a file and an archive.
+pub async fn start(hotel: &Hotel, folder: &Folder) -> Post {
     let making = Making::of(hotel).file(&folder.file()).archive(&folder.archive());
     making.start(hotel, &folder.state()).await
 }
 
-/// What was said of a Reservation because nothing expires.
-async fn said(hotel: &Hotel, name: &str) -> Vec<String> {
+/// What was said of a Reservation for this reason.
+pub async fn said(hotel: &Hotel, reason: &str, name: &str) -> Vec<String> {
     let events: Api<Event> = Api::namespaced(hotel.client.clone(), &hotel.namespace);
     let events = events.list(&ListParams::default()).await.unwrap().items;
     let of = events.into_iter().filter(|event| {
-        event.reason.as_deref() == Some("ExpiryHeld")
+        event.reason.as_deref() == Some(reason)
             && event.regarding.as_ref().and_then(|about| about.name.as_deref()) == Some(name)
     });
     of.filter_map(|event| event.note).collect()
 }
 
-async fn is_there(hotel: &Hotel, name: &str) -> bool {
+/// Whether it is there and not being deleted.
+pub async fn is_there(hotel: &Hotel, name: &str) -> bool {
     let found = hotel.reservations().get_opt(name).await.unwrap();
     found.is_some_and(|found| found.metadata.deletion_timestamp.is_none())
 }
 
 /// It is held for this reason, says so everywhere, and is still there after it was looked at again.
-async fn held(hotel: &Hotel, relay: &Post, name: &str, reason: &str) {
+pub async fn held(hotel: &Hotel, relay: &Post, name: &str, reason: &str) {
     relay.counts(HELD, &[("reason", reason)], 1.0).await;
     let begun = std::time::Instant::now();
     loop {
-        let said = said(hotel, name).await;
+        let said = said(hotel, "ExpiryHeld", name).await;
         if said.iter().any(|note| note.contains(reason)) {
             break;
         }
@@ -151,7 +153,8 @@ async fn a_full_volume_holds_it_until_there_is_room() {
     operator.stop().await;
 }
 
-async fn nothing_is_held(relay: &Post) {
+/// Waits until expiry is not held any more.
+pub async fn nothing_is_held(relay: &Post) {
     let free = eventually(|| !relay.metrics.text().contains(&format!("{HELD}{{"))).await;
     assert!(free, "{}", relay.metrics.text());
 }

@@ -61,7 +61,7 @@ impl Filing for Archive {
     fn file<'a>(&'a self, reservation: &'a Reservation) -> BoxFuture<'a, Result<Filed, FilingError>> {
         async move {
             if self.shut.load(Ordering::SeqCst) {
-                return Err(FilingError("the volume is full".to_owned()));
+                return Err(FilingError::Nothing("the volume is missing".to_owned()));
             }
             let facts = reservation.status.as_ref().unwrap().history.len();
             self.filed.lock().unwrap().push((reservation.name_any(), facts));

@@ -14,7 +14,7 @@ const USER: &str = "system:serviceaccount:innkeeper-system:innkeeper-relay";
 const GROUPS: [&str; 2] = ["system:serviceaccounts", "system:authenticated"];
 
 /// Applies rights and policies, and nothing that runs.
-fn install() {
+pub fn install() {
     kubectl_ok(&["apply", "-f", &format!("{PROJECT}/manifests/base/rbac/namespace.yaml")]);
     let built = kubectl_ok(&["kustomize", &format!("{PROJECT}/manifests/base/relay")]);
     let objects: Vec<Value> = serde_saphyr::from_multiple(&built).unwrap();
@@ -24,6 +24,11 @@ fn install() {
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
     let applied = kubectl_with(&["apply", "-f", "-"], &list.to_string());
     assert!(applied.status.success(), "{}", stderr(&applied));
+}
+
+/// A client with the relay's rights.
+pub fn client() -> Client {
+    control_plane().client_for(USER, &GROUPS)
 }
 
 /// What a write was refused with. A policy acts some seconds after it was applied: until then a dry run passes.
@@ -52,7 +57,7 @@ async fn the_relay_may_take_its_finalizer_off_and_change_nothing_else() {
     hotel.reserve("anna", "double").await;
     hotel.settled("anna", Reason::Confirmed).await;
 
-    let client: Client = control_plane().client_for(USER, &GROUPS);
+    let client = client();
     let reservations: Api<Reservation> = Api::namespaced(client.clone(), &hotel.namespace);
     for (patch, says) in [
         (json!({ "spec": { "state": "Cancelled" } }), "never writes spec"),
