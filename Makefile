@@ -1,6 +1,6 @@
 # What one does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help test demo demo-stop fmt lint docs unit it control-plane image scan e2e e2e-seed browser bite fuzz bench bench-gateway generate drift clean-cache
+.PHONY: help test demo demo-stop fmt lint docs unit it control-plane image scan e2e e2e-seed browser bite fuzz bench bench-gateway bench-relay generate drift clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench: ## measures what a booking costs, how fast and with how much, and prints 
 
 bench-gateway: ## measures what a page costs the gateway, how fast, how old and with how much, and prints a table
 	@hack/bench --gateway $(ARGS)
+
+bench-relay: ## measures what the relay carries, how late and with how much, and the archive, beside a real Kafka
+	@hack/bench --relay $(ARGS)
 
 generate: ## writes the generated files again (crds/, docs/api.md, docs/configuration.md, docs/openapi.json, docs/events/)
 	cargo run --quiet -- crd --output crds

@@ -72,7 +72,7 @@ impl Bed {
 
     /// A namespace in which one operator sells rooms. Nobody else looks at it.
     pub fn hotel(&self, prefix: &str) -> Hotel<'_> {
-        Hotel { bed: self, namespace: self.control_plane.namespace(prefix) }
+        Hotel { bed: self, namespace: self.control_plane.namespace(prefix), extra_finalizers: Vec::new() }
     }
 
     /// A file in a folder that goes with this.
@@ -103,6 +103,8 @@ pub struct Hotel<'a> {
     pub bed: &'a Bed,
     /// Its name.
     pub namespace: String,
+    /// Finalizers that its operator sees to beside its own.
+    pub extra_finalizers: Vec<&'static str>,
 }
 
 impl Hotel<'_> {
@@ -118,7 +120,7 @@ impl Hotel<'_> {
         let path = |name: &str| self.bed.path(name);
         let config = path(&format!("{}.yaml", self.namespace));
         let settings = json!({
-            "operator": { "watchNamespaces": [self.namespace] },
+            "operator": { "watchNamespaces": [self.namespace], "extraFinalizers": self.extra_finalizers },
             "payments": { "endpoint": self.bed.provider.url, "keyFile": path("key") },
             "http": { "listen": "127.0.0.1:0" },
         });

@@ -1,5 +1,5 @@
-//! Measures the operator, or the gateway, on a real API server and prints what came out, as a table and as JSON.
-//! `make bench` and `make bench-gateway` run it.
+//! Measures the operator, the gateway, or the relay on a real API server and prints what came out, as a table and as JSON.
+//! `make bench`, `make bench-gateway` and `make bench-relay` run it.
 //!
 //! The operator, the gateway and the payment provider are the real program, each a process of its own, so that their
 //! processor time and memory are the kernel's own figures. Times are only ever compared with times of the same run: the rate of a bare
@@ -13,6 +13,7 @@ mod load;
 mod parts;
 mod process;
 mod program;
+mod relay;
 mod report;
 mod server;
 mod watching;
@@ -28,7 +29,7 @@ use report::Report;
 /// What may go wrong here only ever ends a part, with its words.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Measures Innkeeper's operator, or its gateway, on an API server of its own
+/// Measures Innkeeper's operator, its gateway, or its relay, on an API server of its own
 #[derive(Parser, Debug)]
 #[command(name = "bench")]
 struct Args {
@@ -41,10 +42,22 @@ struct Args {
     /// The gateway, not the operator
     #[arg(long, conflicts_with = "only")]
     gateway: bool,
+    /// The relay and the archive, not the operator
+    #[arg(long, conflicts_with_all = ["only", "gateway"], requires = "kafka")]
+    relay: bool,
+    /// The folder with Kafka's jars, for the relay
+    #[arg(long, value_name = "FOLDER")]
+    kafka: Option<PathBuf>,
+    /// Facts that the relay has missed
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+    facts: usize,
+    /// Stays in the archive
+    #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
+    stays: usize,
     /// Reservations that the gateway knows at first
     #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
     few: usize,
-    /// Reservations that the gateway knows in the end
+    /// Reservations that the gateway knows in the end, and the relay
     #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
     many: usize,
     /// Only these parts
@@ -86,7 +99,7 @@ impl Args {
             for number in [&mut self.reservations, &mut self.contenders, &mut self.samples] {
                 *number = (*number / 10).max(10);
             }
-            for number in [&mut self.few, &mut self.many] {
+            for number in [&mut self.few, &mut self.many, &mut self.facts, &mut self.stays] {
                 *number = (*number / 10).max(100);
             }
             self.rounds = 1;
@@ -125,7 +138,14 @@ async fn run(args: &Args) -> Result<bool> {
             report.failed("gateway", &error.to_string());
         }
     }
-    let parts: &[Part] = if args.gateway { &[] } else { Part::value_variants() };
+    if let Some(kafka) = args.kafka.clone().filter(|_| args.relay) {
+        say("the relay");
+        let (changes, contenders) = (args.samples, args.contenders);
+        let (facts, many, stays, rounds) = (args.facts, args.many, args.stays, args.rounds);
+        let sizes = relay::Sizes { facts, many, stays, changes, contenders, rounds, kafka };
+        relay::run(&bed, sizes, &mut report).await;
+    }
+    let parts: &[Part] = if args.gateway || args.relay { &[] } else { Part::value_variants() };
     for part in parts.iter().copied().filter(|part| args.wants(*part)) {
         say(&format!("{part:?}"));
         let outcome = match part {
