@@ -13,3 +13,4 @@ mod recording;
 mod stories;
 mod story;
 mod waiting;
+mod webhooks;
