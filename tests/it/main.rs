@@ -26,3 +26,4 @@ mod rules;
 mod stories;
 mod support;
 mod webhooks;
+mod worst;

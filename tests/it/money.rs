@@ -55,6 +55,8 @@ async fn whatever_becomes_of_the_answer_the_guest_is_charged_once(#[case] kind: 
 #[rstest]
 #[case::dropped_after(json!({ "kind": "drop", "when": "after" }), 1)]
 #[case::dropped_before(json!({ "kind": "drop", "when": "before" }), 1)]
+#[case::garbage_after(json!({ "kind": "garbage", "when": "after" }), 1)]
+#[case::garbage_before(json!({ "kind": "garbage", "when": "before" }), 2)]
 #[case::failed_after_and_stored(json!({ "kind": "server_error", "when": "after", "stored": true }), 1)]
 #[case::failed_before(json!({ "kind": "server_error", "when": "before" }), 2)]
 #[case::too_many_requests(json!({ "kind": "rate_limit", "retry_after": 1 }), 2)]

@@ -6,8 +6,8 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams};
 
 use super::{acknowledge, halted, install};
-use crate::support::eventually_async;
 use crate::support::hotel::{Hotel, Running, is};
+use crate::support::{eventually_async, own_control_plane};
 
 async fn refunded(hotel: &Hotel) -> usize {
     hotel.accounts().await.iter().filter(|a| !a.refunds.is_empty()).count()
@@ -29,7 +29,10 @@ async fn left(hotel: &Hotel) -> usize {
 
 /// A hotel with so many stays, that gives two payments a day back unasked.
 async fn hotel(prefix: &str, stays: usize) -> (Hotel, Running) {
-    let mut hotel = Hotel::open(prefix).await;
+    booked(Hotel::open(prefix).await, stays).await
+}
+
+async fn booked(mut hotel: Hotel, stays: usize) -> (Hotel, Running) {
     hotel.config.payments.brake.unasked_per_day = 2;
     install(&hotel).await;
     hotel.room("double", 20).await;
@@ -137,5 +140,25 @@ async fn what_another_process_has_let_out_is_counted_from_the_providers_list() {
     hotel.reservations().delete_collection(&DeleteParams::default(), &ListParams::default()).await.unwrap();
     assert!(eventually_async(async || waiting(&hotel).await == 2).await, "both wait");
     assert_eq!(refunded(&hotel).await, 2);
+    operator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_definition_that_is_deleted_gives_no_season_back_before_a_person_has_said_so() {
+    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+
+    let control_plane = own_control_plane();
+    let (hotel, operator) = booked(Hotel::open_on(&control_plane, "definition").await, 5).await;
+    let definitions: Api<CustomResourceDefinition> = Api::all(hotel.client.clone());
+    definitions.delete("reservations.innkeeper.dev", &DeleteParams::foreground()).await.unwrap();
+    assert!(eventually_async(async || waiting(&hotel).await == 3).await, "three wait");
+    let id = halted(&hotel).await;
+    operator.looks_again(8).await;
+    assert_eq!((refunded(&hotel).await, waiting(&hotel).await), (2, 3));
+    acknowledge(&hotel, &id).await;
+    let gone = async || definitions.get_opt("reservations.innkeeper.dev").await.unwrap().is_none();
+    assert!(eventually_async(gone).await, "the definition waits for its last Reservation, and then goes");
+    assert_eq!((refunded(&hotel).await, hotel.money_kept().await), (5, 0));
+    assert!(eventually_async(async || hotel.holders().await.is_empty()).await, "their nights are free");
     operator.stop().await;
 }

@@ -4,11 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
+use http::{Request, Response, StatusCode};
 use innkeeper_api::Reason;
+use innkeeper_booking::provider::{Charge, Tags};
+use kube::Client;
+use kube::client::Body;
+use rstest::rstest;
+use serde_json::json;
 
 use super::{halted, install, strip};
 use crate::support::eventually_async;
-use crate::support::hotel::{Hotel, Running};
+use crate::support::hotel::{Hotel, JULY, Running};
 
 /// A hotel with two guests, one of whom vanishes while nobody looks; and its clock.
 async fn orphaned(prefix: &str) -> (Hotel, Arc<AtomicI64>) {
@@ -126,5 +133,80 @@ async fn orphans_wait_at_the_brake_like_everything_that_nobody_has_asked_back() 
     assert!(eventually_async(async || hotel.money_kept().await == 24_000).await, "it never goes back");
     // Her nights are let go a little after her.
     hotel.check().await;
+    operator.stop().await;
+}
+
+/// The sweep reads a thousand payments at a time, newest first. The one that is nobody's is older than more than those.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sweep_goes_through_more_than_one_stretch_of_payments() {
+    let (hotel, ahead) = orphaned("stretches").await;
+    let driver = hotel.driver();
+    let declined = (0..1_050).map(|n| {
+        let tags = Tags {
+            installation: "test".to_owned(),
+            namespace: hotel.namespace.clone(),
+            name: format!("declined-{n}"),
+            uid: format!("declined-{n}"),
+            check_in: JULY,
+        };
+        let (attempt, amount) = (1, 24_000);
+        let (currency, method) = ("EUR".to_owned(), "pm_card_chargeDeclined".to_owned());
+        let driver = &driver;
+        async move {
+            driver.charge(&Charge { tags, attempt, amount, currency, method }).await.unwrap();
+        }
+    });
+    stream::iter(declined).buffer_unordered(16).collect::<Vec<()>>().await;
+    assert!(hotel.accounts().await.len() > 1_050);
+    ahead.store(2 * 3600, Ordering::SeqCst);
+    let before = hotel.calls().await.len();
+    let operator = hotel.operator();
+    assert!(eventually_async(async || hotel.money_kept().await == 24_000).await, "it never goes back");
+    let further = |c: &&innkeeper_payments::sandbox::Call| {
+        c.path == "/v1/payment_intents" && c.parameters.contains_key("starting_after")
+    };
+    let pages = hotel.calls().await.iter().skip(before).filter(further).count();
+    assert!(pages >= 20, "two rounds of eleven pages, not {pages} further ones");
+    rounds(&operator, &ahead, 1).await;
+    let refunds = hotel.accounts().await.iter().map(|a| a.refunds.len()).sum::<usize>();
+    assert_eq!(refunds, 1, "once");
+    hotel.check().await;
+    operator.stop().await;
+}
+
+/// A client to which the API server does not say whether one Reservation is there.
+fn unsaid(client: &Client, name: &'static str, status: StatusCode) -> Client {
+    let client = client.clone();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let client = client.clone();
+        async move {
+            if !request.uri().path().ends_with(&format!("/reservations/{name}")) {
+                return client.send(request).await;
+            }
+            let message = json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": status.as_u16(),
+                "reason": "Unsaid", "message": "nobody may say",
+            });
+            let body = Body::from(message.to_string().into_bytes());
+            Ok(Response::builder().status(status).body(body).unwrap())
+        }
+    });
+    Client::new(service, "default")
+}
+
+#[rstest]
+#[case::forbidden(StatusCode::FORBIDDEN)]
+#[case::timed_out(StatusCode::GATEWAY_TIMEOUT)]
+#[case::broken(StatusCode::INTERNAL_SERVER_ERROR)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_does_not_say_404_makes_no_orphan(#[case] status: StatusCode) {
+    let (hotel, ahead) = orphaned("no-404").await;
+    ahead.store(2 * 3600, Ordering::SeqCst);
+    let operator = hotel.operator_with(unsaid(&hotel.client, "vera", status), &hotel.provider.url());
+    rounds(&operator, &ahead, 4).await;
+    assert_eq!(hotel.money_kept().await, 48_000);
+    operator.stop().await;
+    let operator = hotel.operator();
+    assert!(eventually_async(async || hotel.money_kept().await == 24_000).await, "it never goes back");
     operator.stop().await;
 }

@@ -1,5 +1,7 @@
 //! A cluster that was put back to an earlier hour, and a copy of one: no money moves before a person has said so.
 
+use std::time::Duration;
+
 use innkeeper_api::{ConditionStatus, ConditionType, Reason};
 use innkeeper_booking::provider::{Charge, Tags};
 use innkeeper_payments::driver::{ApiKey, Stripe, StripeConfig};
@@ -138,4 +140,35 @@ async fn an_etcd_that_was_put_back_is_noticed_and_nobody_is_charged_again() {
     operator.terminate().await;
     hotel.check().await;
     assert_eq!((captures(&hotel).await, hotel.money_kept().await), (3, 72_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_past_is_checked_before_the_first_refund_of_a_new_leader() {
+    const LEASE: Duration = Duration::from_secs(2);
+    let hotel = Hotel::open("new-leader").await;
+    hotel.room("double", 1).await;
+    let first = hotel.operator_in_turn(hotel.client.clone(), &hotel.provider.url(), LEASE);
+    hotel.reserve("nora", "double").await;
+    hotel.settled("nora", Reason::Confirmed).await;
+    first.stop().await;
+    hotel.cancel("nora").await;
+
+    // The list of payments is all that the past can be seen in. No refund needs it for itself.
+    let list = json!({ "method": "GET", "path": "/v1/payment_intents" });
+    let blind = hotel.faults(&list, &json!({ "kind": "server_error", "when": "before" }), None);
+    let second = hotel.operator_in_turn(hotel.client.clone(), &hotel.provider.url(), LEASE);
+    hotel.struck(blind, 2).await;
+    hotel.becomes("nora", ConditionType::Settled, ConditionStatus::False, Reason::Cancelling).await;
+    second.looks_at(&hotel, "nora").await;
+    assert_eq!(hotel.money_kept().await, 24_000, "nothing goes back before the past is known");
+    hotel.desk().remove_faults(Some(blind));
+    hotel.settled("nora", Reason::Cancelled).await;
+    let calls = hotel.calls().await;
+    let refund = calls.iter().position(|c| c.method == "POST" && c.path == "/v1/refunds").unwrap();
+    let lists = calls[..refund].iter().filter(|c| c.method == "GET" && c.path == "/v1/payment_intents");
+    assert_eq!(lists.clone().last().and_then(|c| c.status), Some(200), "{calls:#?}");
+    assert!(lists.filter(|c| c.fault.is_some()).count() >= 2);
+    assert_eq!(calls.iter().filter(|c| c.method == "POST" && c.path == "/v1/refunds").count(), 1);
+    second.stop().await;
+    hotel.check().await;
 }

@@ -8,7 +8,9 @@ use innkeeper_api::{
     ConditionStatus, ConditionType, Guests, Payment, Rate, Reason, Reservation, ReservationSpec, Room,
     RoomCalendar, RoomSpec, WantedState,
 };
-use innkeeper_operator::{Cashier, CashierConfig, Clock, Doorbell, Home, Operator, system_clock};
+use innkeeper_operator::{
+    Cashier, CashierConfig, Clock, Doorbell, Home, LeaseConfig, Operator, lease_identity, system_clock,
+};
 use innkeeper_ops::config::{Config, ConfigWatch};
 use innkeeper_ops::metrics::Metrics;
 use innkeeper_ops::probes::Health;
@@ -111,17 +113,33 @@ impl Hotel {
 
     /// The same, with another configuration, and without being told of this hotel.
     pub fn operator_of(&self, config: Config) -> Running {
-        self.start(self.client.clone(), &self.provider.url(), config)
+        self.start(self.client.clone(), &self.provider.url(), config, None)
     }
 
     /// The same, with another client of the API server.
     pub fn operator_with(&self, client: Client, provider: &str) -> Running {
-        let mut config = self.config.clone();
-        config.operator.watch_namespaces.push(self.namespace.clone());
-        self.start(client, provider, config)
+        self.start(client, provider, self.of_this_hotel(), None)
     }
 
-    fn start(&self, client: Client, provider: &str, config: Config) -> Running {
+    /// The same, with a Lease that lasts so long.
+    pub fn operator_in_turn(&self, client: Client, provider: &str, duration: Duration) -> Running {
+        let lease = LeaseConfig {
+            name: "operator".to_owned(),
+            namespace: self.namespace.clone(),
+            identity: lease_identity(),
+            duration,
+            renew: duration / 4,
+        };
+        self.start(client, provider, self.of_this_hotel(), Some(lease))
+    }
+
+    fn of_this_hotel(&self) -> Config {
+        let mut config = self.config.clone();
+        config.operator.watch_namespaces.push(self.namespace.clone());
+        config
+    }
+
+    fn start(&self, client: Client, provider: &str, config: Config, lease: Option<LeaseConfig>) -> Running {
         let metrics = Metrics::new("test");
         let stripe = Stripe::new(&StripeConfig {
             api_base: provider.to_owned(),
@@ -146,7 +164,7 @@ impl Hotel {
                 namespace: self.namespace.clone(),
                 config_map: INSTALLATION.to_owned(),
             },
-            lease: None,
+            lease,
             clock: self.clock.clone(),
             metrics: metrics.clone(),
             health: Health::new(Instant::now()),
