@@ -1,6 +1,6 @@
 # What one does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help test demo demo-stop fmt lint docs unit it control-plane image scan e2e e2e-seed browser bite fuzz bench bench-gateway bench-relay generate drift clean-cache
+.PHONY: help test demo demo-stop fmt lint docs unit it control-plane image scan e2e e2e-seed browser torture bite fuzz bench bench-gateway bench-relay generate drift clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bite: ## plants bugs in a copy of the project one by one, and sees whether the t
 
 fuzz: ## feeds what parses outside input with anything, by libFuzzer, a minute each (ONLY=target)
 	@hack/fuzz $(ONLY)
+
+torture: ## kills, pauses, deafens and misleads operators at every step (ONLY=word: cases with it in their names)
+	@hack/torture $(ONLY)
 
 bench: ## measures what a booking costs, how fast and with how much, and prints a table (ARGS=--quick: a tenth)
 	@hack/bench $(ARGS)

@@ -25,5 +25,6 @@ mod relay;
 mod rules;
 mod stories;
 mod support;
+mod torture;
 mod webhooks;
 mod worst;

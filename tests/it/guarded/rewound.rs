@@ -166,7 +166,7 @@ async fn the_past_is_checked_before_the_first_refund_of_a_new_leader() {
     let calls = hotel.calls().await;
     let refund = calls.iter().position(|c| c.method == "POST" && c.path == "/v1/refunds").unwrap();
     let lists = calls[..refund].iter().filter(|c| c.method == "GET" && c.path == "/v1/payment_intents");
-    assert_eq!(lists.clone().last().and_then(|c| c.status), Some(200), "{calls:#?}");
+    assert_eq!(lists.clone().next_back().and_then(|c| c.status), Some(200), "{calls:#?}");
     assert!(lists.filter(|c| c.fault.is_some()).count() >= 2);
     assert_eq!(calls.iter().filter(|c| c.method == "POST" && c.path == "/v1/refunds").count(), 1);
     second.stop().await;

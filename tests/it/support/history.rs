@@ -17,6 +17,8 @@ use super::hotel::Hotel;
 /// Records versions until it is checked.
 pub struct History {
     apis: [Api<DynamicObject>; 2],
+    /// What was there before the recording began, by `resourceVersion`.
+    before: BTreeSet<String>,
     seen: Arc<Mutex<Vec<DynamicObject>>>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -30,13 +32,15 @@ impl History {
         let apis =
             [api(&ApiResource::erase::<Reservation>(&())), api(&ApiResource::erase::<RoomCalendar>(&()))];
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let mut tasks = Vec::new();
+        let (mut tasks, mut before) = (Vec::new(), BTreeSet::new());
         for api in &apis {
-            let from = api.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
+            let there = api.list(&ListParams::default()).await.unwrap();
+            before.extend(there.iter().filter_map(ResourceExt::resource_version));
+            let from = there.metadata.resource_version.unwrap();
             let (api, seen) = (api.clone(), Arc::clone(&seen));
             tasks.push(tokio::spawn(record(api, from, seen)));
         }
-        Self { apis, seen, tasks }
+        Self { apis, before, seen, tasks }
     }
 
     /// How many versions of this object there have been.
@@ -46,11 +50,30 @@ impl History {
         versions.map(ResourceExt::resource_version).collect::<BTreeSet<_>>().len()
     }
 
+    /// Every object there has been: its UID and its kind.
+    pub fn objects(&self) -> BTreeMap<String, String> {
+        let seen = self.seen.lock().unwrap();
+        let kind =
+            |o: &DynamicObject| if o.data.get("nights").is_some() { "RoomCalendar" } else { "Reservation" };
+        seen.iter().map(|o| (o.uid().unwrap(), kind(o).to_owned())).collect()
+    }
+
+    /// The resourceVersions of all that has happened, in order.
+    pub fn moments(&self) -> Vec<u64> {
+        let seen = self.seen.lock().unwrap();
+        let versions: BTreeSet<u64> =
+            seen.iter().filter_map(|o| o.resource_version()?.parse().ok()).collect();
+        versions.into_iter().collect()
+    }
+
     /// Waits until everything that is there now has been recorded.
     pub async fn caught_up(&self) {
         let begun = Instant::now();
         for api in &self.apis {
             for object in api.list(&ListParams::default()).await.unwrap() {
+                if object.resource_version().is_some_and(|version| self.before.contains(&version)) {
+                    continue;
+                }
                 let known = || {
                     let seen = self.seen.lock().unwrap();
                     seen.iter().any(|o| o.resource_version() == object.resource_version())
