@@ -2,10 +2,12 @@
 
 use innkeeper_api::{FactKind, Reason};
 use innkeeper_booking::status::{End, Stage};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::lang::Lang;
 use super::locale;
+use crate::desk::is_over;
 use crate::model::views::StayView;
 
 /// How a headline is meant.
@@ -39,7 +41,7 @@ pub(crate) fn has(stay: &StayView, kind: &FactKind) -> bool {
 
 /// How far a stay has come. What was asked for and not decided yet goes first: whoever has just cancelled must not read
 /// that they are booked.
-pub(crate) fn say(lang: Lang, stay: &StayView, zone: &TimeZone) -> Say {
+pub(crate) fn say(lang: Lang, stay: &StayView, zone: &TimeZone, now: Timestamp) -> Say {
     let t = lang.texts();
     let as_ = |tone, title: &str, more: Vec<String>| Say { tone, title: title.to_owned(), more };
     let stage = match stay.ending() {
@@ -50,6 +52,10 @@ pub(crate) fn say(lang: Lang, stay: &StayView, zone: &TimeZone) -> Say {
     match stage {
         Stage::Open | Stage::Foreign => as_(Tone::Moving, t.say_open, vec![t.say_running_more.to_owned()]),
         Stage::InProgress => as_(Tone::Moving, t.say_running, vec![t.say_running_more.to_owned()]),
+        // Nobody is to be expected who has been there.
+        Stage::Confirmed if is_over(stay, now) => {
+            as_(Tone::Ended, t.say_over, vec![t.say_over_more.to_owned()])
+        }
         Stage::Confirmed => {
             let more = stay.status.quote.as_ref().map(|quote| {
                 let at = quote.check_in_at.to_zoned(zone.clone());

@@ -38,7 +38,7 @@ pub(crate) async fn show(
     let found = find(&door, &caller, &property, &name).await?;
     let stay = found.stay();
     let t = visitor.texts();
-    let told = say(visitor.lang, stay, &Place::of(&door, stay).zone);
+    let told = say(visitor.lang, stay, &Place::of(&door, stay).zone, door.now());
     let live = (!stay.is_settled()).then(|| format!("{}/events", address(stay)));
     let body = html! {
         div .stack {
@@ -114,7 +114,7 @@ impl Place {
 fn part(door: &Door, visitor: &Visitor, stay: &StayView) -> Markup {
     let (t, lang) = (visitor.texts(), visitor.lang);
     let zone = Place::of(door, stay).zone;
-    let Say { tone, title, more } = say(lang, stay, &zone);
+    let Say { tone, title, more } = say(lang, stay, &zone, door.now());
     let (seal, icon) = match tone {
         Tone::Good => ("good", parts::check(28)),
         Tone::Bad => ("bad", parts::cross(28)),

@@ -126,6 +126,8 @@ pub(crate) struct Texts {
     pub(crate) say_running: &'static str,
     pub(crate) say_confirmed: &'static str,
     pub(crate) say_confirmed_more: fn(&str, &str) -> String,
+    pub(crate) say_over: &'static str,
+    pub(crate) say_over_more: &'static str,
     pub(crate) say_running_more: &'static str,
     pub(crate) say_cancelling: &'static str,
     pub(crate) say_cancelled: &'static str,

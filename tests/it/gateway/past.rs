@@ -231,6 +231,10 @@ async fn a_guest_sees_past_stays_behind_those_ahead_part_by_part_in_both_languag
     let page = anna.open(&front, &one).await;
     assert_eq!(page.status(), 200, "{}", page.text());
     assert!(!page.links().contains(&format!("{one}/cancel")), "there is nothing to cancel any more");
+    page.expect("Your stay is over");
+    assert!(!page.text().contains("See you on"), "{}", page.text());
+    anna.open_in(&front, &one, "ko").await.expect("이용이 완료되었습니다");
+    anna.open(&front, &ahead).await.expect("You are booked").expect("See you on");
     anna.open(&front, &format!("{one}/receipt")).await.expect("Paid in the end").expect("past-07");
     let mut ben = reception.guest(&front, "Ben").await;
     assert_eq!(ben.open(&front, &one).await.status(), 404);

@@ -136,6 +136,8 @@ pub(crate) const TEXTS: Texts = Texts {
     say_running: "Your booking is under way",
     say_confirmed: "You are booked",
     say_confirmed_more: |a, b| format!("See you on {a}, from {b}."),
+    say_over: "Your stay is over",
+    say_over_more: "Thank you. We would be glad to see you again.",
     say_running_more: "This takes a moment. This page shows each step as it happens; you need not do anything.",
     say_cancelling: "Your booking is being cancelled",
     say_cancelled: "Your booking is cancelled",

@@ -133,6 +133,8 @@ pub(crate) const TEXTS: Texts = Texts {
     say_running: "예약을 진행하고 있습니다",
     say_confirmed: "예약이 확정되었습니다",
     say_confirmed_more: |a, b| format!("{a} {b}부터 체크인할 수 있습니다."),
+    say_over: "이용이 완료되었습니다",
+    say_over_more: "이용해 주셔서 감사합니다. 다시 모실 수 있기를 바랍니다.",
     say_running_more: "잠시만 기다려 주세요. 진행 단계가 이 화면에 바로 표시됩니다.",
     say_cancelling: "예약을 취소하고 있습니다",
     say_cancelled: "예약이 취소되었습니다",
