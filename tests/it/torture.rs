@@ -164,7 +164,7 @@ async fn lists_in_another_order_change_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_a_reconcile_is_tried_again_and_stops_nobody_else() {
     let mut hotel = Hotel::open("panic").await;
-    let (asked, left) = (AtomicU32::new(0), Arc::new(AtomicU32::new(12)));
+    let (asked, left) = (AtomicU32::new(0), Arc::new(AtomicU32::new(6)));
     let fails = Arc::clone(&left);
     hotel.clock = Arc::new(move || {
         let third = asked.fetch_add(1, Ordering::SeqCst) % 3 == 2;
