@@ -20,7 +20,7 @@ pub async fn one_line(world: &World) {
         begun.elapsed().as_secs_f64()
     );
     world.show(&["-n", SYSTEM, "get", "deployments,statefulsets,pods,pvc,leases,hpa,pdb"]);
-    one_image(world);
+    one_image(world).await;
     assert_eq!(world.operators().await.len(), 2);
     let enforced = world.kubectl(&[
         "get",
@@ -63,9 +63,15 @@ pub async fn one_line(world: &World) {
 }
 
 /// Every container of Innkeeper's runs the same image, which the node knows by its digest.
-fn one_image(world: &World) {
+async fn one_image(world: &World) {
     let path = "jsonpath={range .items[*].status.containerStatuses[*]}{.image} {.imageID}{\"\\n\"}{end}";
-    let running = world.kubectl(&["-n", SYSTEM, "get", "pods", "-o", path]);
+    // One that the autoscaler has just added has no image yet.
+    let running = until("every container has its image", async || {
+        let running = world.kubectl(&["-n", SYSTEM, "get", "pods", "-o", path]);
+        let complete = running.lines().all(|line| line.split_whitespace().count() == 2);
+        if complete { Ok(running) } else { Err(running) }
+    })
+    .await;
     let images: BTreeSet<&str> = running.lines().collect();
     assert_eq!(images.len(), 1, "{images:?}");
     let size = "jsonpath={range .items[0].status.images[*]}{.names} {.sizeBytes}{\"\\n\"}{end}";
