@@ -60,6 +60,20 @@ pub async fn compare(workload: Workload, stage: &Stage, history: History, clean:
     history.check().await;
 }
 
+/// Plays until the request has come at which this operator is stopped; says whether it came before all was over.
+pub async fn comes_to_it(
+    workload: Workload,
+    stage: &Stage,
+    operator: &Tapped,
+    play: impl Future<Output = ()>,
+) -> bool {
+    let whole = async {
+        play.await;
+        over(workload, stage, &[&operator.tap]).await;
+    };
+    operator.tap.before(whole).await
+}
+
 /// Killed at one request; then another operator comes.
 pub async fn killed(workload: Workload, clean: &Clean, kind: Kind, number: u32, moment: Moment) -> Done {
     let stage = workload.open().await;
@@ -67,11 +81,7 @@ pub async fn killed(workload: Workload, clean: &Clean, kind: Kind, number: u32, 
     let first = Tapped::start(&stage, Tap::stopping(kind, number, moment)).await;
     let play = maybe_done(workload.play(&stage));
     tokio::pin!(play);
-    let whole = async {
-        play.as_mut().await;
-        over(workload, &stage, &[&first.tap]).await;
-    };
-    let reached = first.tap.before(whole).await;
+    let reached = comes_to_it(workload, &stage, &first, play.as_mut()).await;
     first.running.kill().await;
     let second = Tapped::start(&stage, Tap::recording()).await;
     play.await;
@@ -98,11 +108,7 @@ pub async fn paused(
     let first = start(Tap::stopping(kind, number, moment)).await;
     let play = maybe_done(workload.play(&stage));
     tokio::pin!(play);
-    let whole = async {
-        play.as_mut().await;
-        over(workload, &stage, &[&first.tap]).await;
-    };
-    let reached = first.tap.before(whole).await;
+    let reached = comes_to_it(workload, &stage, &first, play.as_mut()).await;
     // With a Lease, it has to run out first.
     let second = start(Tap::recording()).await;
     play.await;

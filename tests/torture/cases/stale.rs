@@ -3,7 +3,7 @@
 
 use futures::future::{join, maybe_done};
 
-use super::matrix::{compare, over};
+use super::matrix::{comes_to_it, compare, over};
 use super::tap::{Kind, Moment, Plan, Tap};
 use super::workload::Workload;
 use super::{Clean, Done, Tapped, place};
@@ -59,11 +59,7 @@ pub async fn in_the_middle(
     let first = Tapped::start(&stage, Tap::stopping(Kind::Write, number, Moment::AfterEffect)).await;
     let play = maybe_done(workload.play(&stage));
     tokio::pin!(play);
-    let whole = async {
-        play.as_mut().await;
-        over(workload, &stage, &[&first.tap]).await;
-    };
-    let reached = first.tap.before(whole).await;
+    let reached = comes_to_it(workload, &stage, &first, play.as_mut()).await;
     first.running.kill().await;
     history.caught_up().await;
     let versions = history.moments();
