@@ -1,15 +1,20 @@
 //! `innkeeper relay` as a process: killed in the middle, ended, asked to send again, badly configured; and the receiver of
 //! the examples.
 
+use std::collections::BTreeSet;
 use std::process::Stdio;
+use std::time::Duration;
 
+use futures::StreamExt;
 use innkeeper_api::Reason;
+use innkeeper_relay::sink::signature::Secret;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::PostParams;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 use super::post::{
     events, hotel, nothing_is_lost_and_nothing_out_of_order, once, reserve_at_the_desk, told, told_of,
@@ -192,16 +197,17 @@ async fn a_broker_that_does_not_answer_is_told_of_and_holds_up_no_other() {
     operator.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_receiver_of_the_examples_prints_what_the_hotel_is_told() {
+fn there_is_python() -> bool {
     let python = std::process::Command::new("python3").arg("--version").output();
-    if !python.is_ok_and(|python| python.status.success()) {
+    let there = python.is_ok_and(|python| python.status.success());
+    if !there {
         eprintln!("not run: there is no python3");
-        return;
     }
-    let hotel = hotel("receiver").await;
-    let operator = hotel.operator();
-    hotel.room("double", 2).await;
+    there
+}
+
+/// The receiver of the examples, where it listens, and what it prints.
+fn receiver() -> (u16, Child, Lines<BufReader<ChildStdout>>) {
     let port = free_port();
     let mut receiver = Command::new("python3")
         .args([format!("{PROJECT}/examples/receiver.py"), port.to_string()])
@@ -211,7 +217,48 @@ async fn the_receiver_of_the_examples_prints_what_the_hotel_is_told() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(receiver.stdout.take().unwrap()).lines();
+    let lines = BufReader::new(receiver.stdout.take().unwrap()).lines();
+    (port, receiver, lines)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_receiver_of_the_examples_prints_a_line_for_each_also_when_many_come_at_once() {
+    const MANY: usize = 400;
+    if !there_is_python() {
+        return;
+    }
+    let (port, _receiver, mut lines) = receiver();
+    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (http, secret) = (reqwest::Client::builder().no_proxy().build().unwrap(), Secret::new("whsec_test"));
+    let sends = (0..MANY).map(|number| {
+        let body = json!({ "time": "now", "subject": format!("s-{number}"), "type": "told" }).to_string();
+        let signature = secret.sign(Timestamp::now().as_second(), &[], &body);
+        let post = http.post(format!("http://127.0.0.1:{port}/"));
+        post.header("innkeeper-signature", signature).body(body).send()
+    });
+    let answers = futures::stream::iter(sends).buffer_unordered(16).map(|answer| answer.unwrap().status());
+    let answers: Vec<_> = answers.collect().await;
+    assert!(answers.iter().all(|status| *status == 204), "{answers:?}");
+    let mut told = BTreeSet::new();
+    for _ in 0..MANY {
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it prints").unwrap();
+        told.insert(line.unwrap());
+    }
+    let wanted: BTreeSet<_> = (0..MANY).map(|number| format!("now s-{number} told")).collect();
+    assert_eq!(told, wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_receiver_of_the_examples_prints_what_the_hotel_is_told() {
+    if !there_is_python() {
+        return;
+    }
+    let hotel = hotel("receiver").await;
+    let operator = hotel.operator();
+    hotel.room("double", 2).await;
+    let (port, mut receiver, mut lines) = receiver();
     let (mut files, arguments) = files(&hotel).await;
     std::fs::write(files.path("secret"), "whsec_test\n").unwrap();
     std::fs::write(files.path("forged"), "whsec_other\n").unwrap();
