@@ -37,6 +37,8 @@ pub struct Answer {
     pub body: Value,
     /// The address of what was made.
     pub location: Option<String>,
+    /// How long to wait before asking again.
+    pub wait: Option<Duration>,
 }
 
 /// A client as a new guest has one: with no connection yet.
@@ -74,8 +76,10 @@ impl Door {
         let response = request.send().await.map_err(|e| format!("{e:?}"))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.bytes().await.map_err(|e| format!("{e:?}"))?;
-        let location = headers.get("location").and_then(|l| l.to_str().ok()).map(ToOwned::to_owned);
-        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), location })
+        let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let location = said("location").map(ToOwned::to_owned);
+        let wait = said("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), location, wait })
     }
 
     /// Reads an address.
@@ -115,15 +119,23 @@ impl Door {
     }
 
     /// Reads an address by a new connection each time, until every answer of a round is as `fits` says: replicas are a
-    /// moment apart, and which one answers a connection is chance.
+    /// moment apart, and which one answers a connection is chance. Whoever has no requests left is asked again when it
+    /// says so: a round that began anew each time would use up whatever comes back meanwhile, and never be a whole one.
     pub async fn everywhere(&self, what: &str, path: &str, fits: impl Fn(&Answer) -> bool) -> Answer {
         until(what, async || {
             let mut last = None;
-            for _ in 0..ROUND {
+            let (mut asked, mut waited) = (0, 0);
+            while asked < ROUND {
                 let answer = Self::send(self.request(&stranger(), Method::GET, path)).await?;
+                if answer.status == StatusCode::TOO_MANY_REQUESTS && waited < ROUND {
+                    tokio::time::sleep(answer.wait.expect("429 says when")).await;
+                    waited += 1;
+                    continue;
+                }
                 if !fits(&answer) {
                     return Err(format!("{answer:?}"));
                 }
+                asked += 1;
                 last = Some(answer);
             }
             Ok(last.expect("a round has answers"))
