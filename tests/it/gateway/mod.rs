@@ -3,6 +3,7 @@
 mod access;
 mod contacts;
 mod document;
+mod fold;
 mod forgery;
 pub mod front;
 mod guests;

@@ -25,6 +25,11 @@ fn watchful(hotel: &Hotel) -> Config {
     config
 }
 
+/// How far behind the metrics say it is, in seconds.
+fn behind(front: &Front) -> Option<f64> {
+    value(&front.metrics.text(), "innkeeper_gateway_read_model_age_seconds", &[])
+}
+
 fn open(front: &Front) -> bool {
     value(&front.metrics.text(), "innkeeper_gateway_breaker_open", &[]) == Some(1.0)
 }
@@ -37,6 +42,7 @@ async fn without_the_api_server_reads_go_on_nothing_is_sold_and_it_all_comes_bac
     let wire = Wire::to(control_plane()).await;
     let front = Front::start(&hotel, watchful(&hotel), wire.client().await).await;
     front.ready().await;
+    assert!(eventually(|| behind(&front).is_some_and(|age| age < 5.0)).await, "{:?}", behind(&front));
     let path = front.book(ACME, "key-of-anna", &stay("double")).await.header("location").to_owned();
     let before = front.settled(&path, ACME).await;
 
@@ -45,6 +51,8 @@ async fn without_the_api_server_reads_go_on_nothing_is_sold_and_it_all_comes_bac
     assert!(unready, "it never noticed");
     let why = front.health.missing().join(" ");
     assert!(why.contains("read-model: no sign of"), "{why}");
+    let told = eventually(|| behind(&front).is_some_and(|age| age >= 5.0)).await;
+    assert!(told, "the metric does not say so: {:?}", behind(&front));
     let age = |answer: &Answer| answer.header("age").parse::<u64>().unwrap();
     let read = front.get(&path, ACME).await;
     assert_eq!((read.status.as_u16(), &read.body), (200, &before), "from memory");
@@ -62,6 +70,7 @@ async fn without_the_api_server_reads_go_on_nothing_is_sold_and_it_all_comes_bac
     hotel.settled("carl", innkeeper_api::Reason::Confirmed).await;
     wire.mend();
     front.ready().await;
+    assert!(eventually(|| behind(&front).is_some_and(|age| age < 5.0)).await, "{:?}", behind(&front));
     let seen = eventually_async(async || front.search("").await.body["rooms"][0]["free"] == 1).await;
     assert!(seen, "what happened in between is known");
     let ben = front.book(ACME, "key-of-ben-", &stay("double")).await;
