@@ -1,6 +1,8 @@
 //! What the kernel says of a process.
 
 use std::fs;
+use std::ops::Range;
+use std::process::Command;
 
 use crate::Result;
 
@@ -47,4 +49,11 @@ pub fn load_average() -> f64 {
 fn read(pid: u32, file: &str) -> Result<String> {
     let path = format!("/proc/{pid}/{file}");
     fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}").into())
+}
+
+/// Lets a process, with all of its threads, run on these cores only. Whether that could be done.
+pub fn run_on(pid: u32, cores: &Range<usize>) -> bool {
+    let list = format!("{}-{}", cores.start, cores.end.saturating_sub(1));
+    let set = Command::new("taskset").args(["-a", "-c", "-p", &list, &pid.to_string()]).output();
+    set.is_ok_and(|set| set.status.success())
 }

@@ -262,7 +262,7 @@ impl Default for Limits {
             in_flight: 512,
             streams: 4096,
             connections: 8192,
-            wait: Duration::from_millis(500),
+            wait: Duration::from_millis(200),
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct Told {
     pub turned_away: usize,
     /// Answered otherwise, or not at all.
     pub failed: usize,
+    /// Due, and still without a connection when the time was up.
+    pub unsent: usize,
     /// Bytes of the pages' bodies.
     pub bytes: usize,
     /// Seconds until each page was there.
@@ -130,10 +132,7 @@ pub async fn open(
     let all = futures::future::join_all(wires.into_iter().map(one)).await;
     clock.join().map_err(|_| "the clock of an open loop ended early")?;
     let mut told = together(all, begun);
-    // Who was due and could not be sent for want of a connection, until the end, has not been answered.
-    let never = queue.left();
-    told.sent += never;
-    told.failed += never;
+    told.unsent = queue.left();
     Ok(told)
 }
 
