@@ -137,12 +137,9 @@ async fn against_lists(
 async fn under_load(gateway: &ground::Door, ground: &Ground<'_>, report: &mut Report) -> Result<()> {
     let cores = std::thread::available_parallelism()?.get();
     let apart = cores > 1 && run_on(gateway.program.pid, &(0..1)) && run_on(std::process::id(), &(1..cores));
-    report.note(match apart {
-        true => "under load the gateway has one core, and who asks has the others".to_owned(),
-        false => {
-            "under load the gateway and who asks share the cores: there is one, or no taskset".to_owned()
-        }
-    });
+    let how =
+        if apart { "the gateway has one core, and who asks has the others" } else { "they share the cores" };
+    report.note(format!("under load {how}"));
     let done = loads(gateway, ground, report).await;
     if apart {
         for pid in [gateway.program.pid, std::process::id()] {
