@@ -335,3 +335,29 @@ impl ProviderError {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_that_of_its_step_and_attempt_whenever_it_is_asked_for_and_of_no_other() {
+        assert_eq!(key("uid", Step::Charge, 2), "uid/charge/2");
+        let refund = |because| Refund {
+            installation: "inst".to_owned(),
+            uid: "uid".to_owned(),
+            intent: "pi".to_owned(),
+            attempt: 1,
+            amount: 100,
+            because,
+        };
+        let all = [
+            key("uid", Step::Charge, 1),
+            key("uid", Step::Charge, 2),
+            key("other", Step::Charge, 1),
+            refund(Because::Cancelled).key(),
+            refund(Because::Orphaned).key(),
+        ];
+        assert_eq!(all, ["uid/charge/1", "uid/charge/2", "other/charge/1", "uid/refund/1", "pi/orphan/1"]);
+    }
+}

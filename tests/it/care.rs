@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use innkeeper_api::{ConditionStatus, ConditionType, Phase, Reason, Reservation, WantedState};
 use innkeeper_payments::sandbox::{Fault, Kind, Match, When};
-use jiff::civil::{Date, date};
+use jiff::civil::date;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use crate::support::eventually_async;
 use crate::support::hotel::{Hotel, is, uid};
-use crate::support::valve::{Moment, Valve, Which};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_whose_reservation_is_gone_is_swept_out_and_the_others_stay() {
@@ -115,67 +114,6 @@ async fn nights_of_a_cancelled_stay_are_sold_again_while_its_refund_is_stuck() {
     operator.stop().await;
 }
 
-/// Between reading the list and writing it somebody else puts theirs on it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_finalizer_that_somebody_else_adds_meanwhile_is_not_written_over() {
-    let hotel = Hotel::open("both-finalizers").await;
-    hotel.room("double", 1).await;
-    hotel.reserve_born("pia", "double", false).await;
-    let valve = Valve::stopping(1, Which::WritesOf("/reservations"), Moment::Before);
-    let operator = hotel.operator_with(valve.on(&hotel.client), &hotel.provider.url());
-    valve.reached().await;
-    assert!(hotel.reservations().get("pia").await.unwrap().finalizers().is_empty());
-    let theirs = json!({ "metadata": { "finalizers": ["test/theirs"] } });
-    hotel.reservations().patch("pia", &PatchParams::default(), &Patch::Merge(theirs)).await.unwrap();
-    valve.open();
-    let pia = hotel.settled("pia", Reason::Confirmed).await;
-    assert_eq!(pia.finalizers(), ["test/theirs", innkeeper_api::FINALIZER]);
-    operator.stop().await;
-    hotel.check().await;
-}
-
-/// Takes all of the guests out of the calendar of July, in one write.
-async fn tear_out(hotel: &Hotel) {
-    let mut calendar = hotel.calendars().get("double-2030-07").await.unwrap();
-    for night in &mut calendar.spec.nights {
-        night.holders.clear();
-    }
-    calendar.metadata.managed_fields = None;
-    hotel.calendars().replace("double-2030-07", &PostParams::default(), &calendar).await.unwrap();
-}
-
-/// Made empty, and filled by those who come by afterwards, it would end the same; in between it would be sold again.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_calendar_that_is_made_anew_has_its_guests_in_it_from_its_first_version() {
-    let hotel = Hotel::open("torn-first").await;
-    let operator = hotel.operator();
-    hotel.room("double", 2).await;
-    for name in ["pia", "quin"] {
-        hotel.reserve(name, "double").await;
-        hotel.settled(name, Reason::Confirmed).await;
-    }
-    let before = hotel.holders().await;
-    operator.stop().await;
-    tear_out(&hotel).await;
-    hotel.calendars().delete("double-2030-07", &DeleteParams::default()).await.unwrap();
-
-    let valve = Valve::stopping(1, Which::WritesOf("/roomcalendars"), Moment::After);
-    let operator = hotel.operator_with(valve.on(&hotel.client), &hotel.provider.url());
-    valve.reached().await;
-    let sorted = |mut holders: Vec<(Date, String)>| {
-        holders.sort();
-        holders
-    };
-    assert_eq!(sorted(hotel.holders().await), sorted(before.clone()), "as it was made");
-    // Whoever comes now finds no unit.
-    hotel.reserve("rolf", "double").await;
-    valve.open();
-    hotel.settled("rolf", Reason::Rejected).await;
-    assert_eq!(sorted(hotel.holders().await), sorted(before));
-    operator.stop().await;
-    hotel.check().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_calendar_that_was_torn_out_is_made_anew_at_once_with_its_guests() {
     let hotel = Hotel::open("torn").await;
@@ -186,7 +124,7 @@ async fn a_calendar_that_was_torn_out_is_made_anew_at_once_with_its_guests() {
     let (before, made) =
         (hotel.holders().await, hotel.calendars().get("double-2030-07").await.unwrap().uid());
     // A calendar with guests cannot be deleted: its guests are torn out first, then it goes.
-    tear_out(&hotel).await;
+    hotel.empty("double-2030-07").await;
     // It may be whole again already, and then it may not be deleted.
     let _ = hotel.calendars().delete("double-2030-07", &DeleteParams::default()).await;
     hotel.wake("pia").await;
@@ -194,7 +132,7 @@ async fn a_calendar_that_was_torn_out_is_made_anew_at_once_with_its_guests() {
 
     // And with no operator to see it, which a start makes good.
     operator.stop().await;
-    tear_out(&hotel).await;
+    hotel.empty("double-2030-07").await;
     hotel.calendars().delete("double-2030-07", &DeleteParams::default()).await.unwrap();
     let operator = hotel.operator();
     assert!(eventually_async(async || hotel.holders().await == before).await, "Pia's nights are not back");
@@ -388,7 +326,7 @@ async fn a_month_that_is_past_is_emptied_and_goes_and_its_guests_stay_as_they_ar
         .await;
     hotel.settled("tom", Reason::Confirmed).await;
     hotel.settled("uma", Reason::Confirmed).await;
-    let go_to = |day: Date| {
+    let go_to = |day: jiff::civil::Date| {
         let at = day.in_tz("UTC").unwrap().timestamp();
         ahead.store(at.as_second() - jiff::Timestamp::now().as_second(), Ordering::SeqCst);
     };

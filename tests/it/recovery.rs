@@ -387,12 +387,9 @@ async fn an_entry_put_back_by_hand_for_a_stay_that_has_ended_is_removed(#[case] 
     operator.stop().await;
 }
 
-/// Empties a calendar by hand and deletes it, as somebody might who means well.
+/// Empties a calendar by hand and deletes it.
 async fn tear_out(hotel: &Hotel, calendar: &str) {
-    let mut found = hotel.calendars().get(calendar).await.unwrap();
-    found.spec.nights.iter_mut().for_each(|n| n.holders.clear());
-    found.metadata.managed_fields = None;
-    hotel.calendars().replace(calendar, &PostParams::default(), &found).await.unwrap();
+    hotel.empty(calendar).await;
     hotel.calendars().delete(calendar, &kube::api::DeleteParams::default()).await.unwrap();
 }
 
@@ -417,6 +414,52 @@ async fn a_calendar_that_is_missing_is_made_anew_with_those_who_are_there(#[case
     assert!(is(&max, &C::Ready, ConditionStatus::False, &Reason::OutOfStock));
     hotel.check().await;
     operator.stop().await;
+}
+
+/// Made empty, and filled by those who come by afterwards, it would end the same; in between it would be sold again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_calendar_that_is_made_anew_has_its_guests_in_it_from_its_first_version() {
+    let hotel = Hotel::open("missing-first").await;
+    let operator = hotel.operator();
+    hotel.room("double", 2).await;
+    for name in ["pia", "quin"] {
+        hotel.reserve(name, "double").await;
+        hotel.settled(name, Reason::Confirmed).await;
+    }
+    let before = hotel.holders().await;
+    operator.stop().await;
+    tear_out(&hotel, "double-2030-07").await;
+
+    let valve = Valve::stopping(1, Which::WritesOf("/roomcalendars"), Moment::After);
+    let operator = hotel.operator_with(valve.on(&hotel.client), &hotel.provider.url());
+    valve.reached().await;
+    assert_eq!(hotel.holders().await, before, "as it was made");
+    // Whoever comes now finds no unit.
+    hotel.reserve("rolf", "double").await;
+    valve.open();
+    hotel.settled("rolf", Reason::Rejected).await;
+    assert_eq!(hotel.holders().await, before);
+    operator.stop().await;
+    hotel.check().await;
+}
+
+/// Between reading the list and writing it somebody else puts theirs on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finalizer_that_somebody_else_adds_meanwhile_is_not_written_over() {
+    let hotel = Hotel::open("both-finalizers").await;
+    hotel.room("double", 1).await;
+    hotel.reserve_born("pia", "double", false).await;
+    let valve = Valve::stopping(1, Which::WritesOf("/reservations"), Moment::Before);
+    let operator = hotel.operator_with(valve.on(&hotel.client), &hotel.provider.url());
+    valve.reached().await;
+    assert!(hotel.reservations().get("pia").await.unwrap().finalizers().is_empty());
+    let theirs = json!({ "metadata": { "finalizers": ["test/theirs"] } });
+    hotel.reservations().patch("pia", &PatchParams::default(), &Patch::Merge(theirs)).await.unwrap();
+    valve.open();
+    let pia = hotel.settled("pia", Reason::Confirmed).await;
+    assert_eq!(pia.finalizers(), ["test/theirs", innkeeper_api::FINALIZER]);
+    operator.stop().await;
+    hotel.check().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -271,3 +271,48 @@ fn the_newer_of_calendar_and_room_says_how_many_there_are(
     let spec = RoomSpec { units: 7, ..room() };
     assert_eq!(capacity_ahead(stored, &spec, 3, day("2026-12-10")), units);
 }
+
+// One unit for the nights of 31 December and 1 January.
+#[rstest]
+#[case::nothing_is_there(&[], &[], NightsSeen::None)]
+#[case::somebody_else_is_there(&["b"], &["b"], NightsSeen::None)]
+#[case::only_the_first_night(&["a"], &["b"], NightsSeen::Some)]
+#[case::only_the_last_night(&[], &["a"], NightsSeen::Some)]
+#[case::both_nights(&["a"], &["a", "b"], NightsSeen::All)]
+fn of_a_stay_over_two_months_is_seen(
+    #[case] december: &[&str],
+    #[case] january: &[&str],
+    #[case] then: NightsSeen,
+) {
+    let there = |uids: &[&str], from: &str, to: &str| -> Vec<Stay> {
+        uids.iter().map(|uid| stay(uid, from, to, 1)).collect()
+    };
+    let first = with("2026-12", 2, &there(december, "2026-12-31", "2027-01-01"));
+    let second = with("2027-01", 2, &there(january, "2027-01-01", "2027-01-02"));
+    assert_eq!(seen(&stay("a", "2026-12-31", "2027-01-02", 1), &[&first, &second]), then);
+}
+
+#[test]
+fn whoever_is_not_there_is_taken_out_and_it_is_said_whether_anybody_was() {
+    let (a, b) = (stay("a", "2026-12-10", "2026-12-11", 1), stay("b", "2026-12-20", "2026-12-21", 1));
+    let mut calendar = with("2026-12", 2, &[a, b]);
+    let there = |uids: &[&str]| uids.iter().map(|uid| (*uid).to_owned()).collect::<BTreeSet<String>>();
+    assert!(!keep_only(&mut calendar, &there(&["a", "b"])), "everybody is there");
+    assert!(keep_only(&mut calendar, &there(&["b"])), "on an early night alone");
+    assert_eq!((held(&calendar, "2026-12-10").len(), held(&calendar, "2026-12-20").len()), (0, 1));
+    assert!(!keep_only(&mut calendar, &there(&["b"])), "nobody is left to take out");
+}
+
+// Of a Room of 2 units, seen at its generation 5; the nights have 3 and say this generation.
+#[rstest]
+#[case::of_an_older_view(4, false)]
+#[case::of_this_view(5, false)]
+#[case::of_the_next(6, true)]
+#[case::of_a_later_one(9, true)]
+#[case::of_the_last_there_can_be(i64::MAX, false)]
+fn another_capacity_is_ahead_where_it_claims_a_newer_room(#[case] said: i64, #[case] ahead: bool) {
+    let mut calendar = with("2026-12", 3, &[]);
+    calendar.nights.iter_mut().for_each(|night| night.room_generation = said);
+    assert_eq!(is_ahead(&calendar, &RoomSpec { units: 2, ..room() }, 5), ahead);
+    assert!(!is_ahead(&calendar, &RoomSpec { units: 3, ..room() }, 5), "the same capacity is never ahead");
+}

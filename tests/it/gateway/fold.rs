@@ -117,7 +117,7 @@ async fn told(front: &Front, token: &str) -> (Told, Told) {
         assert_eq!(part.status, 200, "{part:?}");
         for item in part.body["items"].as_array().unwrap() {
             let name = item["name"].as_str().unwrap().to_owned();
-            let path = format!("/v1/reservations/{}/{name}", hotel_of(item));
+            let path = format!("/v1/reservations/{}/{name}", item["property"].as_str().unwrap());
             // Between the two it may have been filed: whoever compares asks again.
             alone.insert(name.clone(), shown(&front.get(&path, token).await.body));
             assert_eq!(listed.insert(name, shown(item)), None, "it is listed twice: {item}");
@@ -127,10 +127,6 @@ async fn told(front: &Front, token: &str) -> (Told, Told) {
             None => return (listed, alone),
         }
     }
-}
-
-fn hotel_of(item: &Value) -> &str {
-    item["property"].as_str().unwrap()
 }
 
 /// Waits until both partners are told exactly what should be; says how much that is.

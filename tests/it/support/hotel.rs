@@ -298,6 +298,14 @@ impl Hotel {
         all
     }
 
+    /// Takes everybody out of a calendar, in one write, as somebody might who means well.
+    pub async fn empty(&self, calendar: &str) {
+        let mut found = self.calendars().get(calendar).await.unwrap();
+        found.spec.nights.iter_mut().for_each(|night| night.holders.clear());
+        found.metadata.managed_fields = None;
+        self.calendars().replace(calendar, &PostParams::default(), &found).await.unwrap();
+    }
+
     /// The provider's books.
     pub async fn accounts(&self) -> Vec<Account> {
         self.provider.provider().ledger().accounts().await.unwrap()
