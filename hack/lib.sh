@@ -50,6 +50,11 @@ target_directory() {
   cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
 }
 
+# What the tests said that failed, of what cargo printed: once more where a long log ends.
+failures() { # file...
+  awk '/^failures:$/ { on = 1; next } /^test result:/ { on = 0 } on && ++lines <= 200' "$@"
+}
+
 # The version of the workspace.
 version() {
   sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml

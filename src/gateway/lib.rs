@@ -14,6 +14,7 @@ mod gateway;
 mod identity;
 mod keys;
 mod layers;
+mod lingering;
 mod list;
 mod live;
 mod model;

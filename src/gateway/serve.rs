@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::layers::Peer;
+use crate::lingering::Lingering;
 use crate::problem::{self, Kind, Problem};
 
 /// Most headers of one request.
@@ -62,7 +63,8 @@ impl Served {
             .header_read_timeout(limits.header_timeout)
             .max_buf_size(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX))
             .max_headers(MOST_HEADERS);
-        let carrier = Carrier { http, router, leaving, connections: GracefulShutdown::new() };
+        let linger = limits.close_timeout;
+        let carrier = Carrier { http, router, leaving, linger, connections: GracefulShutdown::new() };
         let most = usize::try_from(limits.connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let (places, told) = (Arc::new(Semaphore::new(most)), Arc::new(Semaphore::new(TOLD)));
         while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
@@ -74,7 +76,7 @@ impl Served {
                     }
                     metrics.gateway_shed(Shed::Connections);
                     if let Ok(place) = Arc::clone(&told).try_acquire_owned() {
-                        tokio::spawn(turn_away(stream, place));
+                        tokio::spawn(turn_away(Lingering::new(stream, linger), place));
                     }
                 }
                 Err(error) => {
@@ -94,6 +96,7 @@ struct Carrier {
     http: http1::Builder,
     router: Router,
     leaving: CancellationToken,
+    linger: Duration,
     connections: GracefulShutdown,
 }
 
@@ -115,7 +118,8 @@ impl Carrier {
                 Ok::<_, Infallible>(answer)
             }
         });
-        let connection = self.connections.watch(self.http.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Lingering::new(stream, self.linger));
+        let connection = self.connections.watch(self.http.serve_connection(stream, service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
@@ -126,18 +130,16 @@ impl Carrier {
 }
 
 /// Says that there is no place, as soon as something is asked, whatever that is.
-async fn turn_away(mut stream: TcpStream, _place: OwnedSemaphorePermit) {
-    let telling = async {
-        // Not before: a client that has asked nothing does not take an answer. And what is closed with something unread
-        // is reset, with the answer on its way.
-        if stream.read(&mut [0; 4096]).await? == 0 {
-            return Ok(());
-        }
-        stream.write_all(no_place().as_bytes()).await?;
-        stream.shutdown().await
-    };
+async fn turn_away(mut stream: Lingering<TcpStream>, _place: OwnedSemaphorePermit) {
+    // Not before: a client that has asked nothing does not take an answer.
+    let asked = tokio::time::timeout(TO_BE_TOLD, stream.read(&mut [0; 4096])).await;
     // A client that does not ask, or has gone, is not told.
-    let _ = tokio::time::timeout(TO_BE_TOLD, telling).await;
+    if !matches!(asked, Ok(Ok(1..))) {
+        return;
+    }
+    if stream.write_all(no_place().as_bytes()).await.is_ok() {
+        let _ = stream.shutdown().await;
+    }
 }
 
 fn no_place() -> String {

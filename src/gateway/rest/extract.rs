@@ -1,6 +1,6 @@
 //! Reading a request: what cannot be read is a problem that says what must be sent instead.
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
@@ -84,9 +84,15 @@ impl<T: DeserializeOwned> FromRequest<Door> for Sent<T> {
         if !is_json(request.headers()) {
             return Err(Problem::new(Kind::NotJson, "Send the body with `Content-Type: application/json`."));
         }
+        let most = door.settings().limits.body_bytes;
+        let too_large = || Problem::new(Kind::TooLarge, "The body has more bytes than are taken here.");
+        // Whoever says how much will come need not send it first.
+        if request.body().size_hint().lower() > most {
+            return Err(too_large());
+        }
         let body = Bytes::from_request(request, door).await.map_err(|e: BytesRejection| Problem::from(e))?;
-        if u64::try_from(body.len()).is_ok_and(|size| size > door.settings().limits.body_bytes) {
-            return Err(Problem::new(Kind::TooLarge, "The body has more bytes than are taken here."));
+        if u64::try_from(body.len()).is_ok_and(|size| size > most) {
+            return Err(too_large());
         }
         let read = serde_json::from_slice(&body);
         read.map(Self)

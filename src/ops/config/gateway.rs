@@ -131,6 +131,11 @@ pub struct Limits {
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub header_timeout: Duration,
+    /// How long a connection that is closed waits for what its client is still sending. It is read to no purpose, but
+    /// without that the client could lose the last answer.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub close_timeout: Duration,
     /// How long a request may take, until its answer begins.
     #[serde(with = "span")]
     #[schemars(with = "String")]
@@ -258,6 +263,7 @@ impl Default for Limits {
             body_bytes: 16 * 1024,
             header_bytes: 16 * 1024,
             header_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(2),
             request_timeout: Duration::from_secs(15),
             in_flight: 512,
             streams: 4096,

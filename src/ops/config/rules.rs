@@ -138,6 +138,7 @@ pub(super) const FIELDS: &[Field] = &[
     live("gateway.limits.bodyBytes", Rule::Whole { min: 1024, max: 1_048_576 }),
     at_start("gateway.limits.headerBytes", Rule::Whole { min: 8192, max: 1_048_576 }),
     at_start("gateway.limits.headerTimeout", Rule::Span { min: SECOND, max: MINUTE }),
+    at_start("gateway.limits.closeTimeout", Rule::Span { min: MILLISECOND, max: MINUTE }),
     live("gateway.limits.requestTimeout", Rule::Span { min: SECOND, max: MINUTE.saturating_mul(5) }),
     at_start("gateway.limits.inFlight", Rule::Whole { min: 1, max: 100_000 }),
     at_start("gateway.limits.streams", Rule::Whole { min: 1, max: 100_000 }),

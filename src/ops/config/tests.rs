@@ -75,7 +75,7 @@ gateway:
     rootCaFile: /run/ca
     timeout: 2s
   contacts: {namespace: guests}
-  limits: {bodyBytes: 2048, headerBytes: 9000, headerTimeout: 2s, requestTimeout: 3s, inFlight: 4, streams: 5, connections: 6, wait: 7ms}
+  limits: {bodyBytes: 2048, headerBytes: 9000, headerTimeout: 2s, closeTimeout: 8s, requestTimeout: 3s, inFlight: 4, streams: 5, connections: 6, wait: 7ms}
   rates: {identityPerMinute: 6, addressPerMinute: 7}
   model: {watchFor: 8s, staleAfter: 9s, ownWritesWithin: 1s}
   breaker: {failures: 2, openFor: 3s, writeTimeout: 4s}
@@ -154,6 +154,7 @@ log: {format: json, filter: 'info,kube=warn'}
                 body_bytes: 2048,
                 header_bytes: 9000,
                 header_timeout: seconds(2),
+                close_timeout: seconds(8),
                 request_timeout: seconds(3),
                 in_flight: 4,
                 streams: 5,

@@ -86,6 +86,7 @@ pub fn config(hotel: &Hotel) -> Config {
     config.gateway.breaker.write_timeout = PATIENCE;
     config.gateway.limits.request_timeout = PATIENCE;
     config.gateway.limits.wait = PATIENCE;
+    config.gateway.limits.close_timeout = PATIENCE;
     config
 }
 

@@ -1,7 +1,13 @@
 //! What cannot be read or had: a problem that says what to change, and nothing made.
 
+use std::io;
+
+use innkeeper_ops::config::Config;
 use reqwest::Method;
+use rstest::rstest;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::front::{ACME, Front, config, stay};
 use crate::support::hotel::Hotel;
@@ -121,6 +127,48 @@ async fn every_wrong_request_is_a_problem_too() {
     assert_eq!(front.send(many).await.status, 431);
     let long = get(&rooms).header("x-long", "x".repeat(64 * 1024));
     assert_eq!(front.send(long).await.status, 431);
+}
+
+/// Without this, a client that is still sending gets a reset instead of the answer, sometimes.
+#[rstest]
+#[case::a_body("content-length: 1000000\r\n\r\n", "413", |_: &mut Config| {})]
+#[case::headers("x-long: ", "431", |_: &mut Config| {})]
+#[case::anything_where_there_is_no_place("x-long: ", "503", |config: &mut Config| config.gateway.limits.connections = 0)]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_too_much_is_answered_and_not_cut_off_while_sending(
+    #[case] begins: &str,
+    #[case] status: &str,
+    #[case] configure: fn(&mut Config),
+) {
+    let hotel = Hotel::open(&format!("door-cut-off-{status}")).await;
+    let mut config = config(&hotel);
+    config.gateway.limits.body_bytes = 1024;
+    configure(&mut config);
+    let front = Front::start(&hotel, config, hotel.client.clone()).await;
+    front.ready().await;
+    let address = front.url.strip_prefix("http://").unwrap();
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let (path, token) =
+        (format!("/v1/properties/{}/reservations", hotel.namespace), format!("Bearer {ACME}"));
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: {token}\r\nidempotency-key: key-of-anna\r\ncontent-type: application/json\r\n{begins}"
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    let part = "x".repeat(100_000);
+    client.write_all(part.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    // What was closed is reset by the first part that comes after it, so one of the others cannot be sent.
+    let rest: io::Result<()> = async {
+        for _ in 0..9 {
+            client.write_all(part.as_bytes()).await?;
+        }
+        client.shutdown().await
+    }
+    .await;
+    rest.unwrap();
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0, "closed, and not reset");
 }
 
 #[tokio::test(flavor = "multi_thread")]
