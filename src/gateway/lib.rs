@@ -33,6 +33,7 @@ mod session;
 mod sign_in;
 mod site;
 mod trace;
+mod unread;
 mod webhooks;
 mod words;
 mod writer;

@@ -25,6 +25,7 @@ use tower::ServiceExt;
 use crate::layers::Peer;
 use crate::lingering::Lingering;
 use crate::problem::{self, Kind, Problem};
+use crate::unread::Watched;
 
 /// Most headers of one request.
 const MOST_HEADERS: usize = 64;
@@ -107,12 +108,14 @@ impl Carrier {
         let _ = stream.set_nodelay(true);
         let (router, leaving) = (self.router.clone(), self.leaving.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
+            let (head, body) = request.into_parts();
+            let (body, reading) = Watched::new(body);
+            let mut request = Request::from_parts(head, Body::new(body));
             request.extensions_mut().insert(Peer(peer));
             let (router, leaving) = (router.clone(), leaving.clone());
             async move {
                 let mut answer = router.oneshot(request).await.unwrap_or_else(|never| match never {});
-                if leaving.is_cancelled() {
+                if leaving.is_cancelled() || !reading.has_ended() {
                     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(answer)

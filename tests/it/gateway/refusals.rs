@@ -129,14 +129,42 @@ async fn every_wrong_request_is_a_problem_too() {
     assert_eq!(front.send(long).await.status, 431);
 }
 
+/// A connection of its own, on which a booking of two nights has begun, as far as its line and its first headers.
+async fn begin_booking(front: &Front) -> TcpStream {
+    let address = front.url.strip_prefix("http://").unwrap();
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/properties/{}/reservations HTTP/1.1\r\nhost: {address}\r\nidempotency-key: key-of-anna\r\n",
+        front.property
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    client
+}
+
+/// The next answer of a connection, or what there is of it when the connection ends.
+async fn one_answer(client: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    while client.read_buf(&mut read).await.unwrap() > 0 {
+        let text = String::from_utf8_lossy(&read);
+        let whole = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            length.is_some_and(|length| body.len() == length.parse::<usize>().unwrap())
+        });
+        if whole {
+            break;
+        }
+    }
+    String::from_utf8(read).unwrap()
+}
+
 /// Without this, a client that is still sending gets a reset instead of the answer, sometimes.
 #[rstest]
-#[case::a_body("content-length: 1000000\r\n\r\n", "413", |_: &mut Config| {})]
+#[case::a_body("content-type: application/json\r\ncontent-length: 1000000\r\n\r\n", "413", |_: &mut Config| {})]
 #[case::headers("x-long: ", "431", |_: &mut Config| {})]
 #[case::anything_where_there_is_no_place("x-long: ", "503", |config: &mut Config| config.gateway.limits.connections = 0)]
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_too_much_is_answered_and_not_cut_off_while_sending(
-    #[case] begins: &str,
+    #[case] goes_on: &str,
     #[case] status: &str,
     #[case] configure: fn(&mut Config),
 ) {
@@ -146,19 +174,14 @@ async fn who_sends_too_much_is_answered_and_not_cut_off_while_sending(
     configure(&mut config);
     let front = Front::start(&hotel, config, hotel.client.clone()).await;
     front.ready().await;
-    let address = front.url.strip_prefix("http://").unwrap();
-    let mut client = TcpStream::connect(address).await.unwrap();
-    let (path, token) =
-        (format!("/v1/properties/{}/reservations", hotel.namespace), format!("Bearer {ACME}"));
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: {token}\r\nidempotency-key: key-of-anna\r\ncontent-type: application/json\r\n{begins}"
-    );
-    client.write_all(head.as_bytes()).await.unwrap();
+    let mut client = begin_booking(&front).await;
+    client.write_all(format!("authorization: Bearer {ACME}\r\n{goes_on}").as_bytes()).await.unwrap();
     let part = "x".repeat(100_000);
     client.write_all(part.as_bytes()).await.unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
     // What was closed is reset by the first part that comes after it, so one of the others cannot be sent.
     let rest: io::Result<()> = async {
         for _ in 0..9 {
@@ -169,6 +192,31 @@ async fn who_sends_too_much_is_answered_and_not_cut_off_while_sending(
     .await;
     rest.unwrap();
     assert_eq!(client.read(&mut [0]).await.unwrap(), 0, "closed, and not reset");
+}
+
+/// A client that is not told sends its next request into a connection that closes.
+#[rstest]
+#[case::unread(ACME, "text/plain", "415", true)]
+#[case::unread_of_nobody_known("nobody", "application/json", "401", true)]
+#[case::read(ACME, "application/json", "400", false)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_goes_on_after_what_was_read_and_is_said_to_close_after_what_was_not(
+    #[case] token: &str,
+    #[case] kind: &str,
+    #[case] status: &str,
+    #[case] closes: bool,
+) {
+    let hotel = Hotel::open(&format!("door-goes-on-{status}")).await;
+    let front = Front::open(&hotel).await;
+    let mut client = begin_booking(&front).await;
+    let rest =
+        format!("authorization: Bearer {token}\r\ncontent-type: {kind}\r\ncontent-length: 1\r\n\r\n{{");
+    client.write_all(rest.as_bytes()).await.unwrap();
+    let answer = one_answer(&mut client).await;
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    assert_eq!(answer.contains("\r\nconnection: close\r\n"), closes, "{answer}");
+    client.write_all(b"GET /v2 HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
+    assert_eq!(one_answer(&mut client).await.starts_with("HTTP/1.1 404 "), !closes);
 }
 
 #[tokio::test(flavor = "multi_thread")]
