@@ -186,6 +186,18 @@ mod tests {
             .into()
     }
 
+    #[test]
+    fn only_who_takes_nights_wants_calendars_that_are_not_there_yet() {
+        let asks = [
+            Ask::Take(july("a")),
+            Ask::Release(july("b")),
+            Ask::Sync,
+            Ask::Sweep,
+            Ask::Retire(Month::of(date(2030, 7, 1))),
+        ];
+        assert_eq!(asks.iter().filter_map(Ask::taken).collect::<Vec<_>>(), [&july("a")]);
+    }
+
     fn full(answer: &NightsKnown) -> bool {
         matches!(answer, NightsKnown::Full { .. })
     }

@@ -360,4 +360,29 @@ mod tests {
         ];
         assert_eq!(all, ["uid/charge/1", "uid/charge/2", "other/charge/1", "uid/refund/1", "pi/orphan/1"]);
     }
+
+    #[test]
+    fn the_words_that_a_refund_goes_out_with_do_not_change() {
+        let words: Vec<_> = Because::ALL.iter().map(|because| because.as_str()).collect();
+        assert_eq!(words, ["rejected", "cancelled", "withdrawn", "orphaned"]);
+    }
+
+    #[test]
+    fn what_this_request_is_refused_for_is_no_outage_and_what_any_would_be_is() {
+        let of_all = [
+            ProviderError::Server { status: 500, message: String::new() },
+            ProviderError::OutcomeUnknown(String::new()),
+            ProviderError::Unreachable(String::new()),
+            ProviderError::Unauthorized(String::new()),
+            ProviderError::RateLimited { retry_after: None },
+        ];
+        let of_one = [
+            ProviderError::Invalid { code: String::new(), message: String::new() },
+            ProviderError::NotFound(String::new()),
+            ProviderError::Mismatch,
+            ProviderError::InFlight,
+        ];
+        assert!(of_all.iter().all(ProviderError::is_outage));
+        assert!(!of_one.iter().any(ProviderError::is_outage));
+    }
 }

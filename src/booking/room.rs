@@ -131,7 +131,7 @@ fn fill(status: &mut RoomStatus, room: &SellableRoom<'_>, nights: &BTreeMap<Date
     let ahead = || nights.range(today..).map(|(_, n)| n);
     // A night without a calendar has nothing sold: what the Room itself says is free there, less what is out of order.
     let usual = room.spec.units + room.spec.overbooking;
-    let out_of_order = room.spec.out_of_order.iter().filter(|o| o.to > today);
+    let out_of_order = room.spec.out_of_order.iter();
     let declared = out_of_order.map(|o| capacity(room.spec, o.from.max(today))).chain([usual]);
     let fewest = ahead().map(Night::free).chain(declared).min();
     status.fewest_free = fewest;

@@ -20,7 +20,7 @@ use kube::api::ObjectMeta;
 use super::*;
 use crate::fixtures::{ROOM_UID, UID, assert_follows, at, now, quote, room, stay};
 use crate::inventory::NightsSeen;
-use crate::knowledge::{Answer, BrakeKnown, EarlierKnown, Knowledge, NightsKnown};
+use crate::knowledge::{Answer, BrakeKnown, ChargeKnown, EarlierKnown, Knowledge, NightsKnown};
 use crate::observed::{Effect, RoomView, Settings};
 use crate::provider::{Fenced, Intent, IntentState, ProviderError, RefundState, RefundView};
 use crate::status;

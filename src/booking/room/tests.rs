@@ -101,6 +101,11 @@ fn a_room_without_calendars_shows_all_its_units() {
     assert!(status.nights.is_empty());
 }
 
+#[test]
+fn what_is_overbooked_is_free_too_where_nothing_is_sold() {
+    assert_eq!(shown(&RoomSpec { overbooking: 1, ..room() }, &[]).fewest_free, Some(3));
+}
+
 #[rstest]
 #[case::ahead(&[("2027-01-01", "2027-01-05", 1)], 1)]
 #[case::past(&[("2026-01-01", "2026-11-22", 1)], 2)]

@@ -114,3 +114,22 @@ fn once_it_has_arrived_everything_is_as_it_was() {
     assert_eq!(is[was.len()..], [(FactKind::RefundFailed, Some(12_000)), (FactKind::Refunded, Some(12_000))]);
     assert_eq!(arrived.then(), "wait");
 }
+
+/// What is known of a charge after a look found one refund, and then the answer to a refund came.
+#[rstest]
+#[case::of_the_same_one("re_0", &[("re_0", true)])]
+#[case::of_another("re_1", &[("re_0", false), ("re_1", true)])]
+fn a_refund_is_known_once_and_as_it_was_last_heard_of(
+    #[case] answered: &str,
+    #[case] known: &[(&str, bool)],
+) {
+    let pending = refunds(&[(12_000, RefundState::Pending, Some(1))]);
+    let answer =
+        RefundView { id: answered.to_owned(), state: RefundState::Succeeded, ..pending.refunds[0].clone() };
+    let after =
+        new().cancelling(100).looked(Some(pending)).learn(Answer::Refund { attempt: 1, result: Ok(answer) });
+    let ChargeKnown::Intent(intent) = after.knowledge.charge else { panic!("the charge is known") };
+    let is: Vec<_> =
+        intent.refunds.iter().map(|r| (r.id.as_str(), r.state == RefundState::Succeeded)).collect();
+    assert_eq!(is, known);
+}

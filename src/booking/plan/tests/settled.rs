@@ -146,7 +146,10 @@ fn a_hand_in_the_status_of_a_booked_stay_is_mended(#[case] edit: fn(&mut Reserva
 #[case::by_what_was_charged_since_it_was_made(too_late().cancelled().written(), "look for #1 by list")]
 #[case::which_goes_back(too_late().cancelled().written().looked(Some(captured())), "refund #1 24000 of pi_1")]
 #[case::the_desk_has_nothing_to_give_back(too_late().at_the_desk().cancelled().written(), RELEASE)]
-#[case::an_old_one_is_looked_up_before_it_is_charged(old().accepted_now(), "look for #1 by list")]
+#[case::an_old_one_is_looked_up_before_it_is_charged(
+    made("2026-11-22T00:00:00Z").accepted_now(), "look for #1 by list")]
+#[case::a_younger_one_is_charged(
+    made("2026-11-22T00:00:01Z").accepted_now(), "charge #1 24000 EUR pm_card_visa")]
 fn a_status_that_was_wiped(#[case] known: Known, #[case] then: &str) {
     assert_eq!(known.then(), then);
 }
@@ -156,11 +159,10 @@ fn too_late() -> Known {
     new().in_calendars().with_finalizer().at("2026-12-02T12:00:00Z")
 }
 
-/// Made a day ago.
-fn old() -> Known {
+fn made(time: &str) -> Known {
     let mut known = new();
-    let day_before = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at("2026-11-21T12:00:00Z"));
-    known.reservation.metadata.creation_timestamp = Some(day_before);
+    let time = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(time));
+    known.reservation.metadata.creation_timestamp = Some(time);
     known
 }
 
