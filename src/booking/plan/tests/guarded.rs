@@ -110,6 +110,15 @@ fn an_adopted_payment_is_stored_then_told_then_looked_up_as_its_own() {
     assert_eq!(known.looked(None).then(), "retry");
 }
 
+/// Its nights were held before, so that nothing else is to be waited for.
+#[test]
+fn whose_money_is_adopted_is_stored_before_it_is_told_even_where_the_nights_came_first() {
+    let known = new().guarded().just_holding().annotated(ALREADY_CHARGED, "adopt");
+    let known = known.learn(Answer::Earlier(Ok(vec![other(captured())]))).written();
+    assert_eq!(known.payment().id.as_deref(), Some("pi_0"));
+    assert_eq!(known.then(), "adopt pi_0 of other as #1");
+}
+
 #[rstest]
 #[case::another_price(vec![other(Intent { captured: 20_000, ..captured() })], "its amount")]
 #[case::another_currency(vec![other(Intent { currency: "USD".to_owned(), ..captured() })], "its amount")]

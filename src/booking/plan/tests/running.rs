@@ -32,6 +32,12 @@ fn partly_captured() -> Intent {
 #[case::the_finalizer_was_stripped(new().accepted().without_finalizer(), "add innkeeper.dev/settle")]
 #[case::where_the_desk_collects_the_nights_come_first(new().at_the_desk().accepted(), "take 2026-12-01..2026-12-03 x1")]
 #[case::and_it_is_booked_without_a_charge(new().at_the_desk().accepted().held(), "write Confirmed Confirmed")]
+#[case::nor_is_it_where_a_hand_wrote_that_nothing_is_due(
+    new().accepted().status(|s| {
+        let mut status = s.clone();
+        status.quote.as_mut().unwrap().collect_online = 0;
+        status
+    }), "take 2026-12-01..2026-12-03 x1")]
 #[case::or_full(new().at_the_desk().accepted().full(), "write Rejecting OutOfStock")]
 #[case::the_card_is_refused(charge(Ok(card_declined())), "write Rejected Declined")]
 #[case::and_found_refused(found(card_declined()), "write Rejected Declined")]
