@@ -313,6 +313,24 @@ fn the_stage_is_the_reason_of_settled(#[case] reason: Option<&str>, #[case] want
     "The payment provider could not give 120.00 EUR back (closed). Refund payment pi_1 in the provider's dashboard, \
      which is noticed by itself, or annotate this Reservation with innkeeper.dev/retry-refund=2 to have it tried once more."
 )]
+#[case::refund_failed_after_the_dashboard_gave_some_back(
+    refund_failed(&half_back(), &given_back_in_part(), &CLOSED, now()), C::Refunded,
+    "The payment provider could not give 60.00 EUR back (closed). Refund payment pi_1 in the provider's dashboard, \
+     which is noticed by itself, or annotate this Reservation with innkeeper.dev/retry-refund=2 to have it tried once more."
+)]
+#[case::decided(half_back(), C::Refunded, "The money due is on its way back.")]
+#[case::decided_before_anything_is_known_of_the_charge(
+    cancelling(&at_work(), Decision { at: now(), refund_percent: 50 }, now()), C::Refunded,
+    "The payment provider is asked whether anything was charged; what is due goes back."
+)]
+#[case::nothing_comes_of_a_refund(
+    refund_unanswered(&half_back(), &no_answer(), now()), C::Refunded,
+    "The payment provider does not answer; what is due goes back once it does."
+)]
+#[case::our_key_is_refused_for_a_refund(
+    refund_unanswered(&half_back(), &ProviderError::Unauthorized("revoked".into()), now()), C::Refunded,
+    "The payment provider refuses the operator's key; what is due goes back once it answers."
+)]
 #[case::cancelled(
     closed(&half_back(), End::Cancelled, Some(&refunded(12_000, RefundState::Succeeded)), now()), C::Settled,
     "Cancelled; 120.00 EUR went back."
@@ -323,6 +341,31 @@ fn the_stage_is_the_reason_of_settled(#[case] reason: Option<&str>, #[case] want
 )]
 fn a_message_says_what_to_do(#[case] status: ReservationStatus, #[case] kind: C, #[case] wanted: &str) {
     assert_eq!(status.conditions.get(&kind).unwrap().message, wanted);
+}
+
+/// Half was due; half of that was given back by hand, and what was tried here failed.
+fn given_back_in_part() -> Intent {
+    let mut intent = refunded(12_000, RefundState::Failed("closed".into()));
+    let by_hand = RefundState::Succeeded;
+    intent.refunds.push(RefundView { id: "re_2".to_owned(), amount: 6_000, state: by_hand, attempt: None });
+    intent
+}
+
+/// It is the refund's key, so that an attempt that was made already keeps its own.
+#[rstest]
+#[case::the_first(Some(1), None, Some(1))]
+#[case::one_under_way(Some(1), Some(3), Some(3))]
+#[case::nothing_was_ever_charged(None, None, None)]
+fn a_refund_has_a_number_once_there_may_be_money_and_keeps_it(
+    #[case] charge: Option<u32>,
+    #[case] refund: Option<u32>,
+    #[case] wanted: Option<u32>,
+) {
+    let mut status = booked();
+    let payment = status.payment.as_mut().unwrap();
+    (payment.attempt, payment.refund_attempt) = (charge, refund);
+    let decided = cancelling(&status, Decision { at: now(), refund_percent: 50 }, now());
+    assert_eq!(decided.payment.unwrap().refund_attempt, wanted);
 }
 
 #[test]

@@ -74,6 +74,7 @@ fn allowed() -> Known {
 #[case::a_person_allows_another(
     came_back().again().looked(Some(failed(24_000, 1))).retry("2"), "write Rejected OutOfStock")]
 #[case::which_is_stored_before_it_is_sent(allowed(), "refund #2 24000 of pi_1")]
+#[case::and_not_sent_while_no_money_may_move(allowed().halted(), "poll")]
 #[case::whose_answer_was_lost(allowed().answered(lost()), "retry")]
 #[case::whose_charge_is_looked_at_when_it_is_refused(allowed().answered(invalid()), "look for #1 pi_1")]
 #[case::and_which_has_then_come_back_too(

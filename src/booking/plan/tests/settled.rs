@@ -71,6 +71,8 @@ const GO: &str = "remove innkeeper.dev/settle";
     new().confirmed().cancel_recorded("2026-11-23T00:00:00Z").deleted("2026-11-24T00:00:00Z"), "write Cancelling Cancelling")]
 #[case::deleted_then_cancelled(
     new().confirmed().cancel_recorded("2026-11-24T00:00:00Z").deleted("2026-11-23T00:00:00Z"), "write Withdrawing Withdrawing")]
+#[case::cancelled_at_the_instant_of_filing_away(
+    new().confirmed().at(AFTER).deleted(AFTER).cancel_recorded(AFTER), "write Cancelling Cancelling")]
 #[case::cancelled_during_the_stay_and_filed_away(
     filed().cancel_recorded("2026-12-02T00:00:00Z"), "write Cancelling Cancelling")]
 #[case::filed_away_and_then_cancelled(filed().cancel_recorded("2026-12-05T00:00:00Z"), RELEASE)]
@@ -87,6 +89,7 @@ const TAKE: &str = "take 2026-12-01..2026-12-03 x1";
 #[case::the_watches_may_be_apart(new().confirmed(), "wait until 2026-11-22T12:00:10Z")]
 #[case::in_the_pass_that_took_them_they_are_known(new().confirmed().held(), "wait")]
 #[case::gone_they_are_taken_again(new().confirmed().at(LATER), TAKE)]
+#[case::nor_may_they_be_apart_any_longer_than_that(new().confirmed().at("2026-11-22T12:00:10Z"), TAKE)]
 #[case::some_are_gone(new().confirmed().in_some_calendars().at(LATER), TAKE)]
 #[case::and_are_there_again(new().confirmed().at(LATER).held(), "wait")]
 #[case::the_calendars_are_busy(new().confirmed().at(LATER).nights(NightsKnown::Busy), "retry")]
