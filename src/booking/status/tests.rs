@@ -1,4 +1,4 @@
-use innkeeper_api::{Allocation, ConditionStatus, Decision, RefundDeadline};
+use innkeeper_api::{Allocation, ConditionStatus, Decision, Flow, RefundDeadline};
 use rstest::rstest;
 
 use super::*;
@@ -335,12 +335,88 @@ fn the_stage_is_the_reason_of_settled(#[case] reason: Option<&str>, #[case] want
     closed(&half_back(), End::Cancelled, Some(&refunded(12_000, RefundState::Succeeded)), now()), C::Settled,
     "Cancelled; 120.00 EUR went back."
 )]
+#[case::cancelled_before_it_was_decided(
+    undecided(&ReservationStatus::default(), End::Cancelled, now(), now()), C::Settled,
+    "Cancelled before it was decided; nothing was charged."
+)]
+#[case::deleted_before_it_was_decided(
+    undecided(&ReservationStatus::default(), End::Withdrawn, now(), now()), C::Settled,
+    "Deleted before it was decided; nothing was charged."
+)]
+#[case::cancelled_for_nothing(
+    closed(&half_back(), End::Cancelled, Some(&paid()), now()), C::Settled, "Cancelled; nothing went back."
+)]
+#[case::cancelled_and_nothing_due(
+    closed(&half_back(), End::Cancelled, Some(&paid()), now()), C::Refunded, "Nothing was due back."
+)]
+#[case::cancelled_and_never_charged(
+    closed(&half_back(), End::Cancelled, None, now()), C::Refunded, "Nothing was charged."
+)]
 #[case::our_key_is_refused(
     charge_unanswered(&at_work(), &ProviderError::Unauthorized("revoked".into()), now()), C::Paid,
     "The payment provider refuses the operator's key. The charge is tried again until the deadline."
 )]
 fn a_message_says_what_to_do(#[case] status: ReservationStatus, #[case] kind: C, #[case] wanted: &str) {
     assert_eq!(status.conditions.get(&kind).unwrap().message, wanted);
+}
+
+#[test]
+fn where_the_nights_come_first_and_nothing_is_collected_nothing_is_to_be_charged_later() {
+    let mut quote = quote(&stay(), &room());
+    (quote.collect_online, quote.flow) = (0, Flow::HoldFirst);
+    let status = accepted(&ReservationStatus::default(), quote, at(DEADLINE), now());
+    assert_eq!(status.conditions.reason(&C::Paid), Some(&Reason::NotCollectedHere));
+}
+
+/// Refunds of a captured payment, none of whose money stays.
+fn given_back(list: &[(i64, RefundState)]) -> Intent {
+    let view = |(n, (amount, state)): (usize, &(i64, RefundState))| RefundView {
+        id: format!("re_{n}"),
+        amount: *amount,
+        state: state.clone(),
+        attempt: None,
+    };
+    Intent { refunds: list.iter().enumerate().map(view).collect(), ..paid() }
+}
+
+#[test]
+fn of_two_refunds_only_the_one_that_came_back_is_told_of_and_then_everything_is_as_it_was() {
+    use RefundState::{Failed, Succeeded};
+    let last = |status: &ReservationStatus| {
+        let fact = status.history.last().unwrap();
+        (fact.fact.clone(), fact.minor_units)
+    };
+    let ended = closed(
+        &sold_out(),
+        End::Rejected,
+        Some(&given_back(&[(18_000, Succeeded), (6_000, Succeeded)])),
+        now(),
+    );
+    assert_eq!(ended.payment.as_ref().unwrap().refunded, 24_000);
+
+    let failed = || (18_000, Failed("closed".to_owned()));
+    let back = came_back(&ended, &given_back(&[failed(), (6_000, Succeeded)]), &CLOSED, at(LATER));
+    let message = &back.conditions.get(&C::Refunded).unwrap().message;
+    assert!(message.starts_with("180.00 EUR that had been given back came back (closed). "), "{message}");
+    assert_eq!(back.payment.as_ref().unwrap().refunded, 6_000);
+    assert_eq!(last(&back), (FactKind::RefundFailed, Some(18_000)));
+
+    let all = given_back(&[failed(), (6_000, Succeeded), (18_000, Succeeded)]);
+    let again = returned_again(&back, &all, at(LATER));
+    assert_eq!(conditions(&again), conditions(&ended));
+    assert_eq!(again.payment.as_ref().unwrap().refunded, 24_000);
+    assert_eq!(last(&again), (FactKind::Refunded, Some(18_000)));
+    assert_eq!(returned_again(&again, &all, at(LATER)).history, again.history, "it is not told twice");
+}
+
+#[test]
+fn what_is_given_up_without_terms_is_looked_for_since_it_could_have_been_charged() {
+    let lost =
+        given_up_without_terms(&ReservationStatus::default(), End::Cancelled, now(), Some(now()), at(LATER));
+    let payment = lost.payment.unwrap();
+    assert_eq!((payment.attempt, payment.attempted_at), (Some(1), Some(now())));
+    let lost = given_up_without_terms(&ReservationStatus::default(), End::Withdrawn, now(), None, at(LATER));
+    assert_eq!(lost.payment, None, "the desk has nothing to look for");
 }
 
 /// Half was due; half of that was given back by hand, and what was tried here failed.

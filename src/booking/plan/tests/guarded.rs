@@ -30,6 +30,11 @@ fn paid(known: &Known) -> (ConditionStatus, Reason) {
     (paid.status, paid.reason.clone())
 }
 
+fn why(known: &Known) -> &str {
+    let status = known.reservation.status.as_ref().unwrap();
+    &status.conditions.get(&ConditionType::Paid).unwrap().message
+}
+
 #[rstest]
 #[case::nobody_was_asked(new().guarded().just_accepted(), FIND)]
 #[case::nor_after_a_restart(new().guarded().accepted().looked(None), FIND)]
@@ -76,10 +81,12 @@ fn its_nights_are_held_meanwhile_and_nothing_is_adopted_without_them() {
     let full = known.clone().full();
     assert_eq!(full.then(), STANDS);
     let full = full.written();
+    assert!(why(&full).ends_with("It is adopted as soon as its nights are free."), "{}", why(&full));
     assert!(full.reservation.status.as_ref().unwrap().allocation.is_none());
     assert_eq!(full.then(), "poll");
     assert_eq!(full.again().looked(None).learn(found()).then(), stay, "and is tried again");
     let held = known.held().written();
+    assert!(!why(&held).contains("adopted as soon"), "{}", why(&held));
     let status = held.reservation.status.as_ref().unwrap();
     assert!(status.conditions.is(&ConditionType::Allocated, ConditionStatus::True, &Reason::Held));
     assert_eq!(held.then(), "write InProgress InProgress", "then it is adopted");
@@ -124,12 +131,13 @@ fn whose_money_is_adopted_is_stored_before_it_is_told_even_where_the_nights_came
 #[case::another_currency(vec![other(Intent { currency: "USD".to_owned(), ..captured() })], "its amount")]
 #[case::some_has_gone_back(vec![other(refunded(1))], "has gone back")]
 #[case::two_of_them(vec![other(captured()), Earlier { uid: "third".to_owned(), ..other(captured()) }], "several")]
-fn what_does_not_fit_is_not_adopted_and_the_message_says_why(#[case] found: Vec<Earlier>, #[case] why: &str) {
+fn what_does_not_fit_is_not_adopted_and_the_message_says_why(
+    #[case] found: Vec<Earlier>,
+    #[case] says: &str,
+) {
     let known = after(&found).annotated(ALREADY_CHARGED, "adopt").written();
     assert_eq!(paid(&known), (ConditionStatus::False, Reason::AlreadyCharged));
-    let status = known.reservation.status.as_ref().unwrap();
-    let message = &status.conditions.get(&ConditionType::Paid).unwrap().message;
-    assert!(message.contains(why), "{message}");
+    assert!(why(&known).contains(says), "{}", why(&known));
     assert_eq!(known.then(), "poll");
 }
 
