@@ -2,9 +2,10 @@
 //!
 //! Counts, not times. On a control plane of its own, because a revision counts every write of the cluster.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use innkeeper_api::Reason;
+use kube::api::ListParams;
 
 use crate::support::hotel::Hotel;
 use crate::support::own_control_plane;
@@ -52,4 +53,26 @@ async fn a_booking_costs_no_more_writes_than_it_must() {
     assert!(alone_born <= 5.0, "{alone_born}");
     assert!(hot < 5.0, "{hot}");
     assert!(hot_born < 4.0, "{hot_born}");
+}
+
+/// Never sooner than that, however fast the machine: else hot Rooms could fill etcd's quota within a compaction interval.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_write_of_a_calendar_waits_until_the_bytes_of_the_last_one_are_due() {
+    const BYTES_PER_SECOND: u64 = 500;
+    let mut hotel = Hotel::open("pace").await;
+    hotel.config.operator.calendar_bytes_per_second = BYTES_PER_SECOND;
+    let operator = hotel.operator();
+    hotel.room("double", 150).await;
+    let begun = Instant::now();
+    hotel.reserve("first", "double").await;
+    hotel.settled("first", Reason::Confirmed).await;
+    let mut calendar = hotel.calendars().list(&ListParams::default()).await.unwrap().items.remove(0);
+    calendar.metadata.managed_fields = None;
+    let bytes = serde_json::to_vec(&calendar).unwrap().len() as u64;
+    let due = Duration::from_millis(bytes * 1000 / BYTES_PER_SECOND);
+    assert!(due > Duration::from_secs(3), "{bytes} bytes are not worth waiting for");
+    hotel.reserve("second", "double").await;
+    hotel.settled("second", Reason::Confirmed).await;
+    assert!(begun.elapsed() >= due, "{:?} for {bytes} bytes", begun.elapsed());
+    operator.stop().await;
 }
