@@ -9,6 +9,7 @@ use kube::api::ListParams;
 
 use crate::support::hotel::Hotel;
 use crate::support::own_control_plane;
+use crate::support::process::value;
 
 /// Revisions that `count` bookings cost on one Room with room for all, all asked for at once.
 async fn revisions(count: u32, born_with_finalizer: bool) -> f64 {
@@ -74,5 +75,9 @@ async fn the_next_write_of_a_calendar_waits_until_the_bytes_of_the_last_one_are_
     hotel.reserve("second", "double").await;
     hotel.settled("second", Reason::Confirmed).await;
     assert!(begun.elapsed() >= due, "{:?} for {bytes} bytes", begun.elapsed());
+    let batches = |of: &str| {
+        value(&operator.metrics.text(), &format!("innkeeper_allocator_batch_size_{of}"), &[]).unwrap()
+    };
+    assert_eq!((batches("count"), batches("sum")), (2.0, 2.0), "each was a batch of its own");
     operator.stop().await;
 }
