@@ -18,11 +18,17 @@ pub struct Case {
     /// What it is called by.
     pub name: String,
     /// Runs it.
-    pub run: Box<dyn FnOnce() -> Running + Send>,
+    pub run: Box<dyn Fn() -> Running + Send>,
 }
 
-fn case<F: Future<Output = Done> + 'static>(name: String, run: impl FnOnce() -> F + Send + 'static) -> Case {
-    Case { name, run: Box::new(move || Box::pin(run())) }
+/// A case that is compared with the run without faults.
+fn case<F: Future<Output = Done> + 'static>(
+    name: String,
+    clean: &Arc<Clean>,
+    run: impl Fn(Arc<Clean>) -> F + Send + 'static,
+) -> Case {
+    let clean = Arc::clone(clean);
+    Case { name, run: Box::new(move || Box::pin(run(Arc::clone(&clean)))) }
 }
 
 /// All of them, with so many seeds for each workload.
@@ -36,7 +42,8 @@ pub fn all(clean: &BTreeMap<Workload, Arc<Clean>>, seeds: u64) -> Vec<Case> {
     }
     for operators in 1..=3 {
         let name = format!("race/1000-for-1-to-5/{operators}-operators");
-        cases.push(case(name, move || race::overlapping(1000, operators)));
+        let run = move || -> Running { Box::pin(race::overlapping(1000, operators)) };
+        cases.push(Case { name, run: Box::new(run) });
     }
     cases
 }
@@ -47,16 +54,17 @@ fn requests(workload: Workload, clean: &Arc<Clean>, cases: &mut Vec<Case>) {
         for number in 1..=u32::try_from(clean.of(kind).len()).unwrap() {
             let at = format!("{word}/{}-{number}", kind.word());
             for moment in Moment::ALL {
-                let known = Arc::clone(clean);
-                let run = async move || matrix::killed(workload, &known, kind, number, moment).await;
-                cases.push(case(format!("crash/{at}/{}", moment.word()), run));
+                let run = move |known: Arc<Clean>| async move {
+                    matrix::killed(workload, &known, kind, number, moment).await
+                };
+                cases.push(case(format!("crash/{at}/{}", moment.word()), clean, run));
             }
             for moment in [Moment::Before, Moment::AfterEffect] {
                 for (group, in_turn) in [("paused", false), ("paused-past-its-lease", true)] {
-                    let known = Arc::clone(clean);
-                    let run =
-                        async move || matrix::paused(workload, &known, kind, number, moment, in_turn).await;
-                    cases.push(case(format!("{group}/{at}/{}", moment.word()), run));
+                    let run = move |known: Arc<Clean>| async move {
+                        matrix::paused(workload, &known, kind, number, moment, in_turn).await
+                    };
+                    cases.push(case(format!("{group}/{at}/{}", moment.word()), clean, run));
                 }
             }
         }
@@ -66,9 +74,10 @@ fn requests(workload: Workload, clean: &Arc<Clean>, cases: &mut Vec<Case>) {
 fn events(workload: Workload, clean: &Arc<Clean>, cases: &mut Vec<Case>) {
     for number in 1..=u32::try_from(clean.events.len()).unwrap() {
         for (group, mishap) in [("unobserved", Mishap::Lost), ("expired", Mishap::Expired)] {
-            let known = Arc::clone(clean);
-            let run = async move || watching::mishap(workload, &known, number, mishap).await;
-            cases.push(case(format!("{group}/{}/event-{number}", workload.word()), run));
+            let run = move |known: Arc<Clean>| async move {
+                watching::mishap(workload, &known, number, mishap).await
+            };
+            cases.push(case(format!("{group}/{}/event-{number}", workload.word()), clean, run));
         }
     }
 }
@@ -76,16 +85,17 @@ fn events(workload: Workload, clean: &Arc<Clean>, cases: &mut Vec<Case>) {
 fn views(workload: Workload, clean: &Arc<Clean>, cases: &mut Vec<Case>) {
     let word = workload.word();
     for (kinds_word, kinds) in stale::KINDS {
-        let known = Arc::clone(clean);
-        let run = async move || stale::of_the_end(workload, &known, kinds).await;
-        cases.push(case(format!("stale/{word}/{kinds_word}-at-the-end"), run));
+        let run = move |known: Arc<Clean>| async move { stale::of_the_end(workload, &known, kinds).await };
+        cases.push(case(format!("stale/{word}/{kinds_word}-at-the-end"), clean, run));
     }
     for number in 1..=clean.writes.len() {
         for back in 1..=BACK.min(number) {
             let (kinds_word, kinds) = stale::KINDS[(number + back) % 3];
-            let (known, write) = (Arc::clone(clean), u32::try_from(number).unwrap());
-            let run = async move || stale::in_the_middle(workload, &known, write, back, kinds).await;
-            cases.push(case(format!("stale/{word}/{kinds_word}-at-write-{number}-back-{back}"), run));
+            let write = u32::try_from(number).unwrap();
+            let run = move |known: Arc<Clean>| async move {
+                stale::in_the_middle(workload, &known, write, back, kinds).await
+            };
+            cases.push(case(format!("stale/{word}/{kinds_word}-at-write-{number}-back-{back}"), clean, run));
         }
     }
 }
@@ -93,12 +103,12 @@ fn views(workload: Workload, clean: &Arc<Clean>, cases: &mut Vec<Case>) {
 fn schedules(workload: Workload, clean: &Arc<Clean>, seeds: u64, cases: &mut Vec<Case>) {
     let word = workload.word();
     for seed in 1..=seeds {
-        let known = Arc::clone(clean);
         let operators = 2 + seed % 2;
-        let run = async move || schedule::together(workload, &known, operators, seed).await;
-        cases.push(case(format!("together/{word}/{operators}-operators-seed-{seed}"), run));
-        let known = Arc::clone(clean);
-        let run = async move || schedule::failing(workload, &known, seed).await;
-        cases.push(case(format!("schedule/{word}/seed-{seed}"), run));
+        let run = move |known: Arc<Clean>| async move {
+            schedule::together(workload, &known, operators, seed).await
+        };
+        cases.push(case(format!("together/{word}/{operators}-operators-seed-{seed}"), clean, run));
+        let run = move |known: Arc<Clean>| async move { schedule::failing(workload, &known, seed).await };
+        cases.push(case(format!("schedule/{word}/seed-{seed}"), clean, run));
     }
 }

@@ -14,6 +14,7 @@ use crate::cases::{Clean, Done};
 pub struct Report {
     groups: Mutex<BTreeMap<String, Group>>,
     failed: Mutex<Vec<(String, String)>>,
+    unreached: Mutex<Vec<String>>,
 }
 
 #[derive(Default)]
@@ -36,7 +37,10 @@ impl Report {
         match outcome {
             Ok(done) => {
                 group.faults += done.faults;
-                group.unreached += u32::from(!done.reached);
+                if !done.reached {
+                    group.unreached += 1;
+                    self.unreached.lock().unwrap().push(name.to_owned());
+                }
             }
             Err(why) => {
                 group.failed += 1;
@@ -68,6 +72,10 @@ impl Report {
         let sum = |of: fn(&Group) -> u32| groups.values().map(of).sum::<u32>();
         let (cases, faults) = (sum(|g| g.cases), sum(|g| g.faults));
         let positions: usize = clean.values().map(|c| c.writes.len() + c.calls.len() + c.events.len()).sum();
+        let unreached = self.unreached.lock().unwrap();
+        for name in unreached.iter() {
+            println!("never came to its place: {name}");
+        }
         for (name, _) in failed.iter() {
             println!("again: hack/torture {name} --exact");
         }
@@ -99,6 +107,7 @@ impl Report {
         let report = json!({
             "at": jiff::Timestamp::now(), "seconds": took.as_secs(), "workloads": workloads, "groups": groups,
             "positions": positions, "cases": cases, "faults": faults, "violations": violations,
+            "unreached": *unreached,
         });
         std::fs::write(file, format!("{report:#}\n")).expect("the report is written");
     }

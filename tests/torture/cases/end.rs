@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use innkeeper_api::uid_of_holder;
 use innkeeper_checker::kept;
+use innkeeper_payments::sandbox::IntentStatus;
 use kube::ResourceExt;
 use kube::api::ListParams;
 
@@ -58,6 +59,14 @@ impl End {
             }
         }
         Self { guests, created, deleted }
+    }
+
+    /// The same, where the charge of a hold came after all, before the fence: then it is booked, however late.
+    pub fn with_a_charge_before_the_fence(&self) -> Self {
+        let mut end = self.clone();
+        let booked = format!("Confirmed, 2 nights; {:?}, 24000 kept, refunds []", IntentStatus::Succeeded);
+        end.guests.insert("ann".to_owned(), booked);
+        end
     }
 
     /// What is neither as in the run without faults nor a listed legal alternative to it.

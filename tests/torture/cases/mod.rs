@@ -24,6 +24,8 @@ use crate::support::hotel::Running;
 pub struct Clean {
     /// How it ended.
     pub end: End,
+    /// How else it may end.
+    pub or: Option<End>,
     /// Every write to the API server, in order.
     pub writes: Vec<String>,
     /// Every call of the provider, in order.

@@ -218,7 +218,7 @@ impl Workload {
                 };
                 assert!(eventually_async(fenced).await, "nobody puts up the fence");
                 hotel.desk().remove_faults(None);
-                hotel.settled("ann", Reason::Rejected).await;
+                ended(hotel, "ann").await;
             }
             W::HeldByTwo | W::TwoForOne => {
                 hotel.reserve("ann", "double").await;
