@@ -5,11 +5,12 @@
 use std::time::{Duration, Instant};
 
 use innkeeper_api::Reason;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::json;
 
 use crate::support::hotel::Hotel;
-use crate::support::own_control_plane;
 use crate::support::process::value;
+use crate::support::{eventually_async, own_control_plane};
 
 /// Revisions that `count` bookings cost on one Room with room for all, all asked for at once.
 async fn revisions(count: u32, born_with_finalizer: bool) -> f64 {
@@ -75,6 +76,14 @@ async fn the_next_write_of_a_calendar_waits_until_the_bytes_of_the_last_one_are_
     hotel.reserve("second", "double").await;
     hotel.settled("second", Reason::Confirmed).await;
     assert!(begun.elapsed() >= due, "{:?} for {bytes} bytes", begun.elapsed());
+    // A calendar that follows its Room is written too, and nobody waited for that.
+    let patch = Patch::Merge(json!({ "spec": { "units": 140 } }));
+    hotel.rooms().patch("double", &PatchParams::default(), &patch).await.unwrap();
+    let follows = async || {
+        let calendar = hotel.calendars().list(&ListParams::default()).await.unwrap().items.remove(0);
+        calendar.spec.nights.iter().all(|night| night.capacity == 140)
+    };
+    assert!(eventually_async(follows).await, "the calendar does not follow its Room");
     let batches = |of: &str| {
         value(&operator.metrics.text(), &format!("innkeeper_allocator_batch_size_{of}"), &[]).unwrap()
     };
