@@ -1,6 +1,7 @@
 //! What a booking costs: etcd revisions per settled Reservation, alone and many on one Room.
 //!
-//! Counts, not times. On a control plane of its own, because a revision counts every write of the cluster.
+//! Counts, on a control plane of its own, because a revision counts every write of the cluster. And the pace of a hot Room's
+//! calendar, as the least time that may pass, which no machine can be too slow for.
 
 use std::time::{Duration, Instant};
 
